@@ -1,0 +1,32 @@
+# Compiler, linker and warning options shared by every target, as echelon_options.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+option(ECHELON_WERROR "Treat warnings as errors" ON)
+set(ECHELON_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
+
+find_program(ECHELON_CCACHE ccache)
+if(ECHELON_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${ECHELON_CCACHE}")
+endif()
+find_program(ECHELON_MOLD mold)
+if(ECHELON_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(echelon_options INTERFACE)
+target_include_directories(echelon_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_definitions(echelon_options INTERFACE CAF_ENABLE_TYPE_ID_CHECKS
+  ECHELON_VERSION="${PROJECT_VERSION}")
+target_compile_options(echelon_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${ECHELON_WERROR}>:-Werror>)
+if(ECHELON_SANITIZE)
+  add_compile_options(-fsanitize=${ECHELON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${ECHELON_SANITIZE})
+  if(ECHELON_SANITIZE MATCHES "thread")
+    # GCC cannot model atomic_thread_fence under TSan and says so.
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  endif()
+endif()

@@ -1,0 +1,171 @@
+/// The whole configuration, typed and immutable once loaded.
+#pragma once
+
+#include "policy/settings.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace echelon::config {
+
+using policy::duration;
+
+enum class provider_kind : std::uint8_t { openai, anthropic, gemini, simulator };
+
+/// `providers.<name>`.
+struct provider_config {
+  std::string name;
+  provider_kind kind = provider_kind::openai;
+  std::string base_url;              ///< Scheme, host, optional port and path; no trailing slash.
+  std::vector<std::string> api_keys; ///< Secret; may be empty. Never printed.
+  std::map<std::string, std::string> headers; ///< Extra request headers.
+  std::string ca_file;                        ///< PEM bundle; empty: the system's.
+  duration connect_timeout = std::chrono::seconds{5};
+};
+
+/// `models.<name>`, or inferred from the name's prefix.
+struct model_config {
+  std::string name;
+  std::string provider; ///< Key of RouterConfig::providers.
+  std::string model;    ///< The provider's own model id.
+  std::optional<std::uint32_t> rpm_limit;
+  std::optional<std::uint32_t> tpm_limit;
+  std::optional<std::uint32_t> concurrency_limit;
+  std::uint32_t weight = 1;
+  std::optional<std::uint32_t> context_window; ///< LLM tokens.
+  std::uint32_t max_output_tokens = 4096;      ///< Sent where the provider demands a ceiling.
+  double input_per_mtok = 0;
+  double output_per_mtok = 0;
+  std::string thinking; ///< How the model thinks: "", "budget", "adaptive", "effort", "level".
+};
+
+struct thinking_config {
+  bool enabled = false;
+  std::optional<std::uint32_t> budget_tokens;
+  bool operator==(const thinking_config&) const = default;
+};
+
+/// Parameters that fill what the client left unset.
+struct tier_parameters {
+  std::optional<double> temperature;
+  std::string response_format;   ///< "", "text" or "json".
+  std::string function_calling;  ///< "", "auto", "required" or "none".
+  std::optional<thinking_config> thinking;
+  bool operator==(const tier_parameters&) const = default;
+};
+
+/// `task_groups.<group>.<tier>`.
+struct tier_config {
+  std::string name;
+  std::vector<std::string> models; ///< At least one.
+  std::optional<std::uint32_t> concurrency_limit;
+  std::optional<std::uint32_t> rpm_limit;
+  std::int64_t priority = 0; ///< Lowest first.
+  duration timeout = std::chrono::seconds{60};
+  std::uint32_t max_retries = 0;
+  tier_parameters parameters;
+};
+
+/// `task_groups.<group>`; tiers sorted by priority, equal priorities in file order.
+struct group_config {
+  std::string name;
+  std::string description;
+  std::vector<tier_config> tiers;
+  policy::fallback_strategy strategy = policy::fallback_strategy::echelon_down;
+  policy::breaker_settings breaker; ///< Own values, else those of global_fallback.
+};
+
+/// A group, or one tier of it.
+struct group_ref {
+  std::string group;
+  std::string tier; ///< Empty: the whole group.
+  [[nodiscard]] std::string str() const { return tier.empty() ? group : group + '.' + tier; }
+  auto operator<=>(const group_ref&) const = default;
+};
+
+/// `polling_pools.<pool>`.
+struct pool_config {
+  std::string name;
+  std::string description;
+  std::vector<group_ref> members; ///< Dangling ones are left out.
+  std::vector<std::uint32_t> weights; ///< One per member, for `weighted`.
+  policy::rotation_strategy rotation = policy::rotation_strategy::round_robin;
+  duration health_check_interval{0}; ///< 0: no active checks.
+  std::uint32_t failure_threshold = 3;
+  duration recovery_time = std::chrono::seconds{60};
+  std::optional<policy::rate_settings> rate;
+};
+
+/// `workflow_nodes.<node>`.
+struct node_config {
+  std::string name;
+  group_ref llm_group;
+  std::vector<group_ref> fallback_groups; ///< Dangling ones are left out.
+  std::string polling_pool;               ///< Empty: none.
+  std::string task_type;
+  std::optional<duration> timeout;          ///< `task_config.timeout`: total deadline.
+  std::optional<std::uint32_t> max_retries; ///< `task_config.max_retries`: overrides the tier's.
+  tier_parameters parameters;               ///< Override the tier's where set.
+  std::optional<policy::concurrency_settings> concurrency;
+};
+
+struct global_fallback_config {
+  bool enabled = true;
+  std::uint32_t max_attempts = 3; ///< Fallback moves of one request.
+  duration retry_delay = std::chrono::seconds{1};
+  policy::breaker_settings breaker;
+};
+
+struct server_config {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::string admin_token; ///< Secret. Empty: admin calls from loopback only.
+  duration total_timeout = std::chrono::seconds{600};
+  std::uint64_t max_body_bytes = 33554432;
+  std::uint64_t max_reply_bytes = 33554432; ///< Of a plain upstream answer.
+  duration drain_timeout = std::chrono::seconds{30};
+  duration header_timeout = std::chrono::seconds{15}; ///< To read a request head.
+  duration body_timeout = std::chrono::seconds{60};   ///< To read a request body.
+  std::uint32_t threads = 0;                          ///< Reactor threads; 0: one per core.
+};
+
+/// `auth.keys.<name>`: client keys. Empty map: no key is asked for.
+struct auth_config {
+  std::map<std::string, std::string> keys; ///< Name to secret.
+};
+
+struct RouterConfig {
+  std::map<std::string, provider_config> providers;
+  std::map<std::string, model_config> models;
+  std::vector<group_config> groups; ///< In file order.
+  std::vector<pool_config> pools;
+  std::vector<node_config> nodes;
+  global_fallback_config fallback;
+  /// Defaults of `concurrency_control.levels`; absent: that level is not limited.
+  std::optional<policy::concurrency_settings> group_level, echelon_level, model_level, node_level;
+  std::optional<policy::rate_settings> rate; ///< Of the whole router.
+  server_config server;
+  auth_config auth;
+
+  [[nodiscard]] const group_config* group(std::string_view name) const;
+  [[nodiscard]] const tier_config* tier(const group_ref& ref) const;
+  [[nodiscard]] const pool_config* pool(std::string_view name) const;
+  [[nodiscard]] const node_config* node(std::string_view name) const;
+  [[nodiscard]] const model_config* model(std::string_view name) const;
+
+  /// Gates of each level, with the defaults of `concurrency_control` applied.
+  [[nodiscard]] policy::gate_settings router_gate() const;
+  [[nodiscard]] policy::gate_settings node_gate(const node_config& x) const;
+  [[nodiscard]] policy::gate_settings pool_gate(const pool_config& x) const;
+  [[nodiscard]] policy::gate_settings group_gate(const group_config& x) const;
+  [[nodiscard]] policy::gate_settings tier_gate(const group_config& g, const tier_config& x) const;
+  [[nodiscard]] policy::gate_settings model_gate(const model_config& x) const;
+};
+
+using router_config_ptr = std::shared_ptr<const RouterConfig>;
+
+} // namespace echelon::config

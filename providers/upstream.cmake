@@ -1,0 +1,2 @@
+# Sources of the transports and the simulator.
+target_sources(echelon_upstream PRIVATE)

@@ -1,0 +1,2 @@
+# Sources of the wire formats: pure translation.
+target_sources(echelon_wire PRIVATE)
