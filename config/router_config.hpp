@@ -25,6 +25,7 @@ struct provider_config {
   std::map<std::string, std::string> headers; ///< Extra request headers.
   std::string ca_file;                        ///< PEM bundle; empty: the system's.
   duration connect_timeout = std::chrono::seconds{5};
+  bool simulate = false; ///< Served by the built-in simulator in place of `base_url`.
 };
 
 /// `models.<name>`, or inferred from the name's prefix.
@@ -147,6 +148,9 @@ struct RouterConfig {
   global_fallback_config fallback;
   /// Defaults of `concurrency_control.levels`; absent: that level is not limited.
   std::optional<policy::concurrency_settings> group_level, echelon_level, model_level, node_level;
+  /// Queue of a limit whose level `concurrency_control` does not list: 0 if the section is there
+  /// and enabled, else 1000.
+  std::uint32_t default_queue = 1000;
   std::optional<policy::rate_settings> rate; ///< Of the whole router.
   server_config server;
   auth_config auth;

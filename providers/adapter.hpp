@@ -43,6 +43,7 @@ struct token_usage {
   std::int64_t completion_tokens = 0;
   std::int64_t cached_tokens = 0;
   std::int64_t reasoning_tokens = 0;
+  std::int64_t cache_write_tokens = 0; ///< Part of prompt_tokens, as cached_tokens is.
 };
 
 /// Why an attempt failed, as far as the upstream told.

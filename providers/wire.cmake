@@ -1,2 +1,22 @@
 # Sources of the wire formats: pure translation.
-target_sources(echelon_wire PRIVATE)
+target_sources(echelon_wire PRIVATE
+  adapters.cpp
+  anthropic.cpp
+  anthropic_messages.cpp
+  anthropic_request.cpp
+  anthropic_stream.cpp
+  chunks.cpp
+  event_decoder.cpp
+  gemini.cpp
+  gemini_messages.cpp
+  gemini_reader.cpp
+  gemini_request.cpp
+  gemini_schema.cpp
+  json_read.cpp
+  openai.cpp
+  openai_stream.cpp
+  request_parts.cpp
+  retry_after.cpp
+  sse.cpp
+  text.cpp
+  wire_error.cpp)

@@ -16,17 +16,18 @@ namespace echelon::gateway {
 /// An error as the client sees it, before it takes the shape of the client's API.
 struct api_error {
   int status = 500;
-  std::string message;
+  std::string message{};
   std::string type = "server_error"; ///< OpenAI's `error.type`.
-  std::string code;                  ///< OpenAI's `error.code`; empty: null.
-  std::string param;                 ///< OpenAI's `error.param`; empty: null.
+  std::string code{};                ///< OpenAI's `error.code`; empty: null.
+  std::string param{};               ///< OpenAI's `error.param`; empty: null.
 };
 
 /// A client's request after its API was read.
 struct front_request {
-  std::string target; ///< `model` of the body; not empty.
-  providers::canonical_request canonical;
+  std::string target{}; ///< `model` of the body; not empty.
+  providers::canonical_request canonical{};
   bool include_usage = false; ///< The client asked for usage in its stream.
+  nlohmann::json echo{};      ///< What the answer repeats of the request (Responses); else null.
 };
 
 /// Writes one stream in the client's API, event by event. Every string returned holds whole events

@@ -1,0 +1,53 @@
+/// The hierarchy as its users see it: asks go in, answers come back by callback. No CAF types.
+#pragma once
+
+#include "messages/admission.hpp"
+#include "policy/dispatch.hpp"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace caf {
+class actor_system;
+}
+
+namespace echelon::actors {
+
+/// All actors of this process and the way to them. Thread-safe. Callbacks run on whatever thread
+/// answers, once each, and must not block; a forgotten one never runs.
+class hierarchy {
+public:
+  using token = std::uint64_t;
+
+  /// Starts an actor system of its own with `threads` workers (0: one per core).
+  explicit hierarchy(const policy::topology& topology, unsigned threads = 0);
+  /// Lives in the host's actor system, which must know echelon's types (see add_message_types()) and
+  /// outlive this.
+  hierarchy(caf::actor_system& host, const policy::topology& topology);
+  ~hierarchy();
+  hierarchy(const hierarchy&) = delete;
+  hierarchy& operator=(const hierarchy&) = delete;
+
+  token ask(const policy::ask_admission& x, std::function<void(policy::admission_answer)> then);
+  /// `then(none)`: a permit is kept for the waiter. Anything else: it is not.
+  token wait(const policy::wait_turn& x, std::function<void(policy::refusal)> then);
+  /// The asker is gone. What a late answer grants is given back.
+  void forget(token x);
+  void tell(const policy::actor_release& x);
+  /// `then` gets how long the actor refuses from now on.
+  void tell(const policy::actor_release& x, std::function<void(policy::duration)> then);
+  /// The state of every actor, sorted by path; those that die meanwhile are left out.
+  void states(std::function<void(std::vector<messages::actor_state>)> then);
+  void apply(const policy::topology& topology);
+  /// Ends the actor as by a crash; its supervisor starts it anew. @returns False if there is none.
+  bool kill(policy::path_id id);
+  /// A fresh id for a request.
+  [[nodiscard]] policy::hold_id new_hold();
+
+private:
+  class impl;
+  std::shared_ptr<impl> impl_;
+};
+
+} // namespace echelon::actors

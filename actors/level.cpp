@@ -1,0 +1,77 @@
+#include "actors/level.hpp"
+
+#include <caf/send.hpp>
+
+namespace echelon::actors {
+namespace {
+
+using self_ptr = level_actor::stateful_pointer<level_state>;
+
+/// Tells waiters whose turn has come.
+void wake(self_ptr self, level_memory& memory) {
+  for (const auto hold : memory.core.woken(self->clock().now())) {
+    const auto i = memory.waiters.find(hold);
+    if (i == memory.waiters.end()) continue;
+    const auto asker = caf::actor_cast<caf::actor>(i->second);
+    memory.waiters.erase(i);
+    caf::anon_send(asker, messages::turn_granted{hold});
+  }
+}
+
+caf::result<messages::admit_reply> admit(self_ptr self, level_memory& memory,
+                                         const directory& where, messages::admit_request& msg) {
+  auto decision = memory.core.admit(msg, self->clock().now());
+  // A refused ticket frees a permit.
+  wake(self, memory);
+  if (auto* reply = std::get_if<messages::admit_reply>(&decision)) return std::move(*reply);
+  const auto next = std::get<forward_to>(decision).next;
+  const auto handle = where.find(next);
+  if (handle) return self->delegate(handle, std::move(msg));
+  messages::admit_reply gone;
+  gone.why = static_cast<std::uint8_t>(policy::refusal::unavailable);
+  gone.by = next;
+  gone.trail = std::move(msg.trail);
+  gone.order = std::move(msg.order);
+  gone.members = std::move(msg.members);
+  return gone;
+}
+
+} // namespace
+
+level_actor::behavior_type level(self_ptr self, std::shared_ptr<level_memory> memory,
+                                 std::shared_ptr<const directory> where) {
+  return {
+    [=](messages::admit_request& msg) { return admit(self, *memory, *where, msg); },
+    [=](const messages::wait_request& msg) {
+      const auto reply = memory->core.wait(msg, self->clock().now());
+      if (reply.why == static_cast<std::uint8_t>(policy::refusal::saturated))
+        memory->waiters[msg.hold] = self->current_sender();
+      return reply;
+    },
+    [=](const messages::report_outcome& msg) {
+      memory->waiters.erase(msg.hold);
+      const auto now = self->clock().now();
+      const auto reply = memory->core.report(msg, now);
+      wake(self, *memory);
+      if (memory->core.finished(now)) self->quit();
+      return reply;
+    },
+    [=](const messages::get_state&) {
+      auto state = memory->core.state(self->clock().now());
+      state.restarts = memory->restarts;
+      return state;
+    },
+    [=](const messages::apply_spec& msg) {
+      const auto now = self->clock().now();
+      if (msg.spec) {
+        memory->core.apply(*msg.spec, now);
+      } else {
+        memory->core.retire();
+      }
+      wake(self, *memory);
+      if (memory->core.finished(now)) self->quit();
+    },
+  };
+}
+
+} // namespace echelon::actors

@@ -1,0 +1,224 @@
+#include "actors/level_core.hpp"
+
+#include <algorithm>
+
+namespace echelon::actors {
+
+using namespace policy;
+
+namespace {
+
+bool contains(const std::vector<path_id>& xs, path_id x) {
+  return std::find(xs.begin(), xs.end(), x) != xs.end();
+}
+
+/// Root, node and pool count requests; tier and model count attempts.
+bool counts_requests(level x) {
+  return x == level::router || x == level::node || x == level::pool;
+}
+
+std::vector<breaker> ejections_of(const actor_spec& spec) {
+  if (spec.at != level::pool) return {};
+  return std::vector<breaker>(spec.members.size(), breaker{spec.ejection});
+}
+
+} // namespace
+
+level_core::level_core(const actor_spec& spec, time_point now)
+  : spec_(spec), gate_(spec.gate, now), rotation_(spec.rotation, spec.weights),
+    ejections_(ejections_of(spec)) {}
+
+messages::admit_reply level_core::refuse(const messages::admit_request& msg, refusal why,
+                                         duration retry_after) const {
+  messages::admit_reply x;
+  x.why = static_cast<std::uint8_t>(why);
+  x.by = spec_.id;
+  x.retry_after_ns = retry_after.count();
+  x.trail = msg.trail;
+  x.order = msg.order;
+  x.members = msg.members;
+  if (spec_.at == level::tier) x.next = spec_.lower;
+  if (spec_.at == level::model) {
+    // The sibling after this model in the tier's order, else the tier below.
+    const auto self = std::find(msg.order.begin(), msg.order.end(), spec_.id);
+    x.next = self != msg.order.end() && std::next(self) != msg.order.end() ? *std::next(self)
+                                                                           : msg.lower;
+  }
+  return x;
+}
+
+std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admit_request& msg,
+                                                                  time_point now) {
+  if (msg.hold == 0 || msg.route.empty() || msg.route.front() != spec_.id || retired_)
+    return refuse(msg, refusal::unavailable, {});
+  msg.route.erase(msg.route.begin());
+  gate_ask ask;
+  ask.id = msg.hold;
+  ask.charge = !(counts_requests(spec_.at) && contains(msg.charged, spec_.id));
+  ask.tokens = spec_.at == level::model ? msg.tokens : 0;
+  if (const auto verdict = gate_.admit(ask, now); !verdict.admitted())
+    return refuse(msg, verdict.why, verdict.retry_after);
+  std::optional<messages::admit_reply> refused;
+  if (spec_.at == level::pool) refused = choose_member(msg, now);
+  if (spec_.at == level::tier) refused = choose_model(msg);
+  if (!refused && msg.route.empty() && spec_.at != level::model)
+    refused = refuse(msg, refusal::unavailable, {});
+  if (refused) {
+    gate_.release({msg.hold, outcome::neutral, true, -1, {}}, now);
+    return *refused;
+  }
+  msg.trail.push_back(spec_.id);
+  if (!msg.route.empty()) return forward_to{msg.route.front()};
+  messages::admit_reply granted;
+  granted.by = spec_.id;
+  granted.trail = msg.trail;
+  granted.order = msg.order;
+  granted.members = msg.members;
+  return granted;
+}
+
+std::optional<std::size_t> level_core::member_on(const std::vector<path_id>& route) const {
+  for (std::size_t i = 0; i < spec_.members.size(); ++i) {
+    if (route.empty() || spec_.members[i] != route.front()) continue;
+    // A member that is one tier is met only on the way to that tier.
+    const bool one_tier = spec_.member_ids[i] != spec_.members[i];
+    if (!one_tier || (route.size() > 1 && spec_.member_ids[i] == route[1])) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<messages::admit_reply> level_core::choose_member(messages::admit_request& msg,
+                                                               time_point now) {
+  auto take = [&](std::size_t i) { passes_[msg.hold][i] = ejections_[i].pass(now); };
+  if (!msg.route.empty()) {
+    const auto i = member_on(msg.route);
+    if (!i || passes_[msg.hold].count(*i) != 0) return std::nullopt;
+    if (const auto wait = ejections_[*i].wait(now); wait > duration::zero())
+      return refuse(msg, refusal::open, wait);
+    take(*i);
+    return std::nullopt;
+  }
+  std::vector<bool> usable;
+  auto soonest = duration::max();
+  for (const auto& x : ejections_) {
+    const auto wait = x.wait(now);
+    usable.push_back(wait == duration::zero());
+    soonest = std::min(soonest, wait);
+  }
+  const auto order = rotation_.next(usable);
+  if (order.empty()) return refuse(msg, refusal::open, spec_.members.empty() ? duration{} : soonest);
+  for (auto i : order) msg.members.push_back(spec_.member_ids[i]);
+  const auto first = order.front();
+  take(first);
+  msg.route.push_back(spec_.members[first]);
+  const auto& on = spec_.member_routes[first];
+  msg.route.insert(msg.route.end(), on.begin(), on.end());
+  return std::nullopt;
+}
+
+std::optional<messages::admit_reply> level_core::choose_model(messages::admit_request& msg) {
+  msg.lower = spec_.lower;
+  if (!msg.route.empty()) return std::nullopt;
+  std::vector<bool> usable;
+  for (auto id : spec_.members) usable.push_back(!contains(msg.exclude, id));
+  auto order = rotation_.next(usable);
+  if (order.empty()) return refuse(msg, refusal::unavailable, {});
+  std::stable_partition(order.begin(), order.end(),
+                        [&](auto i) { return !contains(msg.avoid, spec_.members[i]); });
+  msg.order.clear();
+  for (auto i : order) msg.order.push_back(spec_.members[i]);
+  msg.route.push_back(msg.order.front());
+  return std::nullopt;
+}
+
+messages::wait_reply level_core::wait(const messages::wait_request& msg, time_point now) {
+  if (msg.hold == 0 || retired_) return {static_cast<std::uint8_t>(refusal::unavailable)};
+  waiter x;
+  x.id = msg.hold;
+  x.priority = msg.priority;
+  x.deadline = now + duration{msg.remaining_ns};
+  x.since = now - duration{msg.waited_ns};
+  return {static_cast<std::uint8_t>(gate_.wait(x, now).why)};
+}
+
+void level_core::end_pass(hold_id hold, std::optional<std::size_t> member, outcome result,
+                          time_point now) {
+  const auto mine = passes_.find(hold);
+  if (mine == passes_.end()) {
+    if (member && result == outcome::failure) ejections_[*member].report_late_failure(now);
+    return;
+  }
+  for (const auto& [i, pass] : mine->second)
+    if (i < ejections_.size())
+      ejections_[i].report(pass, member && *member == i ? result : outcome::neutral, now);
+  passes_.erase(mine);
+}
+
+messages::outcome_reply level_core::report(const messages::report_outcome& msg, time_point now) {
+  const auto result = static_cast<outcome>(msg.result);
+  if (spec_.at == level::pool) {
+    std::optional<std::size_t> member;
+    for (std::size_t i = 0; i < spec_.member_ids.size(); ++i)
+      if (msg.pool_member != 0 && spec_.member_ids[i] == msg.pool_member) member = i;
+    if (msg.hold != 0) {
+      end_pass(msg.hold, member, result, now);
+    } else if (member && result == outcome::failure) {
+      ejections_[*member].report_late_failure(now);
+    }
+  }
+  if (msg.hold != 0)
+    gate_.release({msg.hold, result, msg.refund, msg.tokens, duration{msg.bench_ns}}, now);
+  return {gate_.breaker_wait(now).count()};
+}
+
+std::vector<hold_id> level_core::woken(time_point now) {
+  return gate_.woken(now);
+}
+
+void level_core::apply(const actor_spec& spec, time_point now) {
+  retired_ = false;
+  const bool same_members = spec.member_ids == spec_.member_ids && spec.members == spec_.members
+                            && spec.weights == spec_.weights && spec.rotation == spec_.rotation;
+  spec_ = spec;
+  gate_.apply(spec.gate, now);
+  if (same_members) {
+    for (auto& x : ejections_) x.apply(spec.ejection);
+  } else {
+    rotation_ = rotation{spec.rotation, spec.weights};
+    ejections_ = ejections_of(spec);
+    passes_.clear();
+  }
+}
+
+bool level_core::finished(time_point now) const {
+  const auto x = gate_.snapshot(now);
+  return retired_ && x.permits_used == 0 && x.waiting == 0;
+}
+
+messages::actor_state level_core::state(time_point now) const {
+  const auto x = gate_.snapshot(now);
+  messages::actor_state s;
+  s.path = spec_.path;
+  s.level = std::string{to_string(spec_.at)};
+  s.permits_used = x.permits_used;
+  s.permits_limit = x.permits_limit;
+  s.waiting = x.waiting;
+  s.queue_size = x.queue_size;
+  s.rate_available = x.rate_available;
+  s.rate_limit = x.rate_limit;
+  s.tokens_used = x.tokens_used;
+  s.tokens_limit = x.tokens_limit;
+  s.breaker = std::string{to_string(x.breaker)};
+  s.failures = x.failures;
+  s.closed_for_ns = x.breaker_wait.count();
+  s.benched = x.benched;
+  s.admitted = x.admitted;
+  s.refused = x.refused;
+  s.succeeded = x.succeeded;
+  s.failed = x.failed;
+  for (std::size_t i = 0; i < ejections_.size(); ++i)
+    s.members.push_back({spec_.member_ids[i], ejections_[i].wait(now) > duration::zero()});
+  return s;
+}
+
+} // namespace echelon::actors

@@ -1,0 +1,60 @@
+/// What every actor of the hierarchy decides, without CAF: its gate, and who comes next.
+#pragma once
+
+#include "messages/admission.hpp"
+#include "policy/gate.hpp"
+#include "policy/rotation.hpp"
+#include "policy/topology.hpp"
+
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <variant>
+
+namespace echelon::actors {
+
+/// The request goes on to this actor.
+struct forward_to {
+  policy::path_id next = 0;
+};
+
+class level_core {
+public:
+  level_core(const policy::actor_spec& spec, policy::time_point now);
+
+  /// Takes what this level asks for and names who is next, or answers. `msg` gathers the trail.
+  [[nodiscard]] std::variant<forward_to, messages::admit_reply>
+  admit(messages::admit_request& msg, policy::time_point now);
+  [[nodiscard]] messages::wait_reply wait(const messages::wait_request& msg, policy::time_point now);
+  [[nodiscard]] messages::outcome_reply report(const messages::report_outcome& msg,
+                                               policy::time_point now);
+  /// Waiters that may go on now; each must be told.
+  [[nodiscard]] std::vector<policy::hold_id> woken(policy::time_point now);
+  /// New settings; counts, permits in flight, breaker and waiters stay.
+  void apply(const policy::actor_spec& spec, policy::time_point now);
+  /// From now on everybody is refused; what is held may end.
+  void retire() { retired_ = true; }
+  [[nodiscard]] bool finished(policy::time_point now) const;
+  [[nodiscard]] messages::actor_state state(policy::time_point now) const;
+  [[nodiscard]] const policy::actor_spec& spec() const { return spec_; }
+
+private:
+  messages::admit_reply refuse(const messages::admit_request& msg, policy::refusal why,
+                               policy::duration retry_after) const;
+  std::optional<messages::admit_reply> choose_member(messages::admit_request& msg,
+                                                     policy::time_point now);
+  std::optional<messages::admit_reply> choose_model(messages::admit_request& msg);
+  std::optional<std::size_t> member_on(const std::vector<policy::path_id>& route) const;
+  void end_pass(policy::hold_id hold, std::optional<std::size_t> member, policy::outcome result,
+                policy::time_point now);
+
+  policy::actor_spec spec_;
+  policy::gate gate_;
+  policy::rotation rotation_;
+  std::vector<policy::breaker> ejections_; // Pool: one a member.
+  // Pool: which members a request went to.
+  std::unordered_map<policy::hold_id, std::map<std::size_t, policy::breaker_pass>> passes_;
+  bool retired_ = false;
+};
+
+} // namespace echelon::actors

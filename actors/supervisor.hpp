@@ -1,0 +1,59 @@
+/// Spawns the actors of the hierarchy and starts anew what dies, with its memory. CAF-facing.
+#pragma once
+
+#include "actors/level.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <mutex>
+#include <vector>
+
+namespace echelon::actors {
+
+/// The actors of one node. Thread-safe.
+class family {
+public:
+  family(caf::actor_system& system, std::shared_ptr<directory> where)
+    : system_(system), where_(std::move(where)) {}
+
+  /// Brings the hierarchy to `target`: new actors start, changed ones get their settings and keep
+  /// their counts, removed ones end once nothing is held there.
+  void apply(const policy::topology& target);
+  /// Handles that the supervisor does not watch yet.
+  [[nodiscard]] std::vector<level_actor> take_unwatched();
+  /// An actor ended. @returns Whether it was started anew.
+  bool ended(const caf::actor_addr& who);
+  [[nodiscard]] std::vector<level_actor> all() const;
+  /// Nothing is started any more; everyone is told to end.
+  void close();
+
+private:
+  struct child {
+    std::shared_ptr<level_memory> memory;
+    level_actor handle;
+    policy::actor_spec spec;
+    bool removed = false;
+  };
+  void start(policy::path_id id, child& x);
+
+  caf::actor_system& system_;
+  std::shared_ptr<directory> where_;
+  mutable std::mutex mutex_;
+  std::unordered_map<policy::path_id, child> children_;
+  std::vector<level_actor> unwatched_;
+  bool closed_ = false;
+};
+
+using watch_atom = caf::atom_constant<caf::atom("watch")>;
+
+struct supervisor_state {
+  static inline constexpr const char* name = "supervisor";
+};
+
+/// Send it watch_atom after each family::apply.
+caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
+                         std::shared_ptr<family> children);
+
+} // namespace echelon::actors

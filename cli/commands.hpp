@@ -1,0 +1,46 @@
+/// The subcommands of `echelon`. Each returns the process's exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace echelon::cli {
+
+inline constexpr const char* default_url = "http://127.0.0.1:8080";
+
+struct serve_options {
+  std::string config;
+  std::string listen; ///< Empty: as configured.
+  bool simulate = false, chaos = false, log_json = false;
+  std::string log_level = "info";
+};
+int serve(const serve_options& options);
+
+struct validate_options {
+  std::string config;
+  bool strict = false, simulate = false, print_schema = false;
+  std::string format = "text"; ///< text, json, github.
+};
+int validate(const validate_options& options);
+
+struct explain_options {
+  std::string target, config;
+  bool simulate = false, json = false;
+};
+int explain(const explain_options& options);
+
+struct call_options {
+  std::string target, prompt, url = default_url, key;
+  std::vector<std::string> fallback;
+  bool stream = false, json = false;
+};
+/// Exit codes: 0 answered, 1 the router answered with an error, 2 it cannot be reached.
+int call(const call_options& options);
+
+struct status_options {
+  std::string url = default_url, token;
+  bool watch = false, json = false;
+};
+int status(const status_options& options);
+
+} // namespace echelon::cli

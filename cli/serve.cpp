@@ -1,0 +1,121 @@
+#include "cli/commands.hpp"
+
+#include "config/load.hpp"
+#include "gateway/server.hpp"
+#include "providers/simulator/engine.hpp"
+
+#include <sys/resource.h>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <csignal>
+#include <iostream>
+
+namespace echelon::cli {
+namespace {
+
+/// Splits `A:P` or `[A6]:P`. @returns False if it is neither.
+bool split_listen(const std::string& text, std::string& host, std::uint16_t& port) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  host = text.substr(0, colon);
+  if (host.front() == '[') {
+    if (host.back() != ']') return false;
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string::npos) {
+    return false;
+  }
+  const auto* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
+  return error == std::errc{} && stop == end;
+}
+
+void set_up_log(const serve_options& options) {
+  auto logger = spdlog::stderr_color_mt("echelon");
+  spdlog::set_default_logger(logger);
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  if (options.log_json) {
+    // %v may hold quotes: the messages are written by us and escaped by the formatter below.
+    struct escaped : spdlog::custom_flag_formatter {
+      void format(const spdlog::details::log_msg& m, const std::tm&, spdlog::memory_buf_t& to) override {
+        for (const char c : m.payload) {
+          if (c == '"' || c == '\\') to.push_back('\\');
+          to.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+        }
+      }
+      std::unique_ptr<custom_flag_formatter> clone() const override {
+        return spdlog::details::make_unique<escaped>();
+      }
+    };
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<escaped>('*').set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})");
+    spdlog::set_formatter(std::move(formatter));
+  } else {
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
+  }
+  spdlog::flush_every(std::chrono::seconds{1});
+}
+
+/// Takes all the descriptors that we may have: each connection costs one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+} // namespace
+
+int serve(const serve_options& options) {
+  std::string host;
+  std::uint16_t port = 0;
+  if (!options.listen.empty() && !split_listen(options.listen, host, port)) {
+    std::cerr << "echelon: --listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, not '"
+              << options.listen << "'\n";
+    return 2;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  set_up_log(options);
+  raise_descriptor_limit();
+  const auto load = [options, host, port](std::vector<std::string>& messages,
+                                          bool& readable) -> config::router_config_ptr {
+    config::load_options how;
+    how.simulate = options.simulate;
+    auto result = config::load(options.config, how);
+    readable = result.readable;
+    for (const auto& x : result.diagnostics) messages.push_back(config::to_string(x));
+    if (!result.config || host.empty()) return result.config;
+    auto changed = std::make_shared<config::RouterConfig>(*result.config);
+    changed->server.host = host;
+    changed->server.port = port;
+    return changed;
+  };
+  std::vector<std::string> messages;
+  bool readable = true;
+  auto config = load(messages, readable);
+  for (const auto& x : messages) std::cerr << x << '\n';
+  if (!config) {
+    std::cerr << "echelon: the configuration " << options.config
+              << (readable ? " has errors; nothing is served.\n" : " cannot be read.\n");
+    return readable ? 1 : 2;
+  }
+  gateway::router router{std::move(config), [load](std::vector<std::string>& out) {
+                           bool ignored = true;
+                           return load(out, ignored);
+                         }};
+  router.chaos = options.chaos;
+  try {
+    gateway::server server{router, std::make_shared<providers::simulator_engine>()};
+    spdlog::info("echelon listening on http://{}", server.address());
+    spdlog::default_logger()->flush();
+    return server.run();
+  } catch (const std::exception& error) {
+    spdlog::error("cannot serve: {}", error.what());
+    return 1;
+  }
+}
+
+} // namespace echelon::cli

@@ -1,0 +1,64 @@
+#include "cli/commands.hpp"
+
+#include "cli/http_client.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+namespace echelon::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::string of(const json& used, const json& limit) {
+  return limit.is_null() ? used.dump() + "/-" : used.dump() + '/' + limit.dump();
+}
+
+std::string table(const json& state) {
+  auto text = fmt::format("echelon {}, configuration version {}, {} requests in flight{}\n",
+                          state.value("version", "?"), state.value("config_version", 0),
+                          state.value("requests_in_flight", 0), state.value("draining", false) ? ", draining" : "");
+  text += fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", "ACTOR", "PERMITS", "QUEUE", "RATE LEFT",
+                      "BREAKER", "OK", "FAILED");
+  for (const auto& x : state.value("actors", json::array())) {
+    const auto& breaker = x["breaker"];
+    const auto& limiter = x["limiter"];
+    text += fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", x.value("path", ""),
+                        of(x["permits"]["used"], x["permits"]["limit"]),
+                        of(x["queue"]["length"], x["queue"]["size"]),
+                        limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
+                        breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),
+                        x["totals"]["succeeded"].dump(), x["totals"]["failed"].dump());
+  }
+  return text;
+}
+
+} // namespace
+
+int status(const status_options& options) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  if (!options.token.empty()) headers.emplace_back("Authorization", "Bearer " + options.token);
+  try {
+    for (;;) {
+      const auto answer = request(options.url, "GET", "/admin/state", headers, "");
+      if (answer.status != 200) {
+        std::cerr << "echelon status: " << answer.status << ": " << answer.body << '\n';
+        return 1;
+      }
+      if (options.watch) std::cout << "\033[H\033[2J";
+      std::cout << (options.json ? answer.body + "\n" : table(json::parse(answer.body))) << std::flush;
+      if (!options.watch) return 0;
+      std::this_thread::sleep_for(std::chrono::seconds{1});
+    }
+  } catch (const std::exception& error) {
+    std::cerr << "echelon status: " << error.what() << '\n';
+    return 2;
+  }
+}
+
+} // namespace echelon::cli

@@ -1,0 +1,90 @@
+#include "cli/commands.hpp"
+
+#include "config/explain.hpp"
+#include "config/load.hpp"
+#include "config/schema.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include <iostream>
+
+namespace echelon::cli {
+namespace {
+
+const char* word(const config::diagnostic& x) {
+  return x.sev == config::severity::error ? "error" : "warning";
+}
+
+void print_text(const config::diagnostic& x) {
+  if (isatty(STDOUT_FILENO) == 0) {
+    std::cout << config::to_string(x) << '\n';
+    return;
+  }
+  const char* colour = x.sev == config::severity::error ? "\033[31m" : "\033[33m";
+  std::cout << x.file << ':' << x.line << ':' << x.column << ": " << colour << word(x) << "\033[0m: " << x.text
+            << " [" << x.rule << "]\n";
+}
+
+void print_github(const config::diagnostic& x) {
+  std::cout << "::" << word(x) << " file=" << x.file << ",line=" << x.line << ",col=" << x.column
+            << ",title=" << x.rule << "::" << x.text << '\n';
+}
+
+nlohmann::json to_json(const config::diagnostic& x) {
+  return {{"file", x.file}, {"line", x.line}, {"column", x.column}, {"severity", word(x)}, {"text", x.text}, {"rule", x.rule}};
+}
+
+} // namespace
+
+int validate(const validate_options& options) {
+  if (options.print_schema) {
+    std::cout << config::schema_json().dump(2) << '\n';
+    return 0;
+  }
+  if (options.config.empty()) {
+    std::cerr << "echelon validate: --config is required\n";
+    return 2;
+  }
+  config::load_options how;
+  how.simulate = options.simulate;
+  const auto result = config::load(options.config, how);
+  int errors = 0, warnings = 0;
+  auto list = nlohmann::json::array();
+  for (const auto& x : result.diagnostics) {
+    ++(x.sev == config::severity::error ? errors : warnings);
+    if (options.format == "json") list.push_back(to_json(x));
+    else if (options.format == "github") print_github(x);
+    else print_text(x);
+  }
+  if (options.format == "json")
+    std::cout << list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  if (!result.readable) return 2;
+  std::cerr << errors << " errors, " << warnings << " warnings\n";
+  return errors > 0 || (options.strict && warnings > 0) ? 1 : 0;
+}
+
+int explain(const explain_options& options) {
+  config::load_options how;
+  how.simulate = options.simulate;
+  const auto result = config::load(options.config, how);
+  if (!result.config) {
+    for (const auto& x : result.diagnostics)
+      if (x.sev == config::severity::error) std::cerr << config::to_string(x) << '\n';
+    return result.readable ? 1 : 2;
+  }
+  try {
+    if (options.json) {
+      std::cout << config::explain_json(*result.config, options.target).dump(2) << '\n';
+    } else {
+      std::cout << config::explain(*result.config, options.target);
+    }
+  } catch (const std::exception& error) {
+    std::cerr << "echelon explain: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}
+
+} // namespace echelon::cli

@@ -1,0 +1,222 @@
+// Health, metrics, model list and the admin API.
+#include "gateway/auth.hpp"
+#include "gateway/session.hpp"
+
+#include "gateway/front/front.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/verb.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <string_view>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using nlohmann::json;
+
+namespace {
+
+std::string dump(const json& x) {
+  return x.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string_view field(const http_message& m, http::field name) {
+  const auto x = m[name];
+  return {x.data(), x.size()};
+}
+
+asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
+  using result = std::vector<messages::actor_state>;
+  auto executor = co_await asio::this_coro::executor;
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(result)>(
+    [executor, &of](auto handler) {
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      of.hierarchy().states([executor, shared](result x) {
+        asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
+      });
+    },
+    asio::use_awaitable);
+}
+
+json limit(std::int64_t x) {
+  return x < 0 ? json() : json(x);
+}
+
+json actor_json(const messages::actor_state& x, const policy::topology& topology) {
+  json members = json::array();
+  for (const auto& m : x.members)
+    members.push_back({{"member", topology.path(m.id)}, {"ejected", m.ejected}});
+  json actor{
+    {"path", x.path},
+    {"level", x.level},
+    {"node", x.node.empty() ? json("local") : json(x.node)},
+    {"permits", {{"used", x.permits_used}, {"limit", limit(x.permits_limit)}}},
+    {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
+    {"limiter", {{"available", limit(x.rate_available)}, {"limit", limit(x.rate_limit)}}},
+    {"tokens", {{"used", limit(x.tokens_used)}, {"limit", limit(x.tokens_limit)}}},
+    {"breaker",
+     {{"state", x.breaker},
+      {"failures", x.failures},
+      {"benched", x.benched},
+      {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
+    {"totals",
+     {{"admitted", x.admitted},
+      {"refused", x.refused},
+      {"succeeded", x.succeeded},
+      {"failed", x.failed}}},
+    {"restarts", x.restarts}};
+  if (!x.members.empty()) actor["members"] = std::move(members);
+  return actor;
+}
+
+asio::awaitable<void> answer(connection& to, int status, const json& body) {
+  co_await write_answer(to, status, "application/json", {}, dump(body));
+}
+
+asio::awaitable<void> fail(connection& to, int status, std::string message, std::string code) {
+  const api_error error{status, std::move(message), "invalid_request_error", std::move(code), ""};
+  co_await write_answer(to, status, "application/json", {},
+                        openai_chat_front().error_body(error, ""));
+}
+
+/// With a token: who presents it. Without: clients on this machine only.
+bool admin_allowed(const config::server_config& server, const connection& from, const http_message& m) {
+  if (server.admin_token.empty()) return from.loopback;
+  return same_secret(server.admin_token, presented_key(field(m, http::field::authorization), {}));
+}
+
+asio::awaitable<void> serve_state(router& of, connection& client) {
+  const auto now = of.current();
+  const auto found = co_await states(of);
+  json actors = json::array();
+  for (const auto& x : found) actors.push_back(actor_json(x, *now->topology));
+  const json body{{"version", ECHELON_VERSION},
+                  {"config_version", now->version},
+                  {"draining", of.draining.load()},
+                  {"requests_in_flight", of.in_flight.load()},
+                  {"actors", std::move(actors)}};
+  co_await answer(client, 200, body);
+}
+
+asio::awaitable<void> serve_models(router& of, connection& client, const http_message& m) {
+  const auto now = of.current();
+  const auto key = m["x-api-key"];
+  if (!client_allowed(now->config->auth, presented_key(field(m, http::field::authorization),
+                                                       {key.data(), key.size()}))) {
+    co_await fail(client, 401, "Missing or unknown API key. Send it as Authorization: Bearer KEY.",
+                  "invalid_api_key");
+    co_return;
+  }
+  json data = json::array();
+  for (const auto& name : now->topology->target_names)
+    data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "echelon"}});
+  const json body{{"object", "list"}, {"data", std::move(data)}};
+  co_await answer(client, 200, body);
+}
+
+asio::awaitable<void> serve_reload(router& of, connection& client) {
+  const auto result = of.reload();
+  json messages = json::array();
+  for (const auto& x : result.messages) messages.push_back(x);
+  const json body{
+    {"reloaded", result.ok}, {"config_version", result.version}, {"diagnostics", messages}};
+  co_await answer(client, result.ok ? 200 : 422, body);
+}
+
+asio::awaitable<bool> serve_request_record(router& of, connection& client, std::string_view id) {
+  const auto found = of.records().find(std::string{id});
+  if (found) {
+    co_await answer(client, 200, to_json(*found));
+  } else {
+    co_await fail(client, 404, "There is no record of that request; the newest 10000 are kept.",
+                  "record_not_found");
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> serve_kill(router& of, connection& client, std::string_view actor) {
+  if (!of.chaos) {
+    co_await fail(client, 403, "Killing actors needs `echelon serve --chaos`.", "chaos_disabled");
+  } else if (of.hierarchy().kill(policy::id_of(actor))) {
+    const json body{{"killed", std::string{actor}}};
+    co_await answer(client, 202, body);
+  } else {
+    co_await fail(client, 404, "There is no such actor; see /admin/state.", "actor_not_found");
+  }
+  co_return true;
+}
+
+} // namespace
+
+asio::awaitable<bool> serve_admin(router& of, connection& client, const http_message& m) {
+  const std::string_view target{m.target().data(), m.target().size()};
+  const auto path = target.substr(0, target.find('?'));
+  const bool get = m.method() == http::verb::get;
+  const bool post = m.method() == http::verb::post;
+  if (path == "/healthz" && get) {
+    const json body{{"status", "ok"}};
+    co_await answer(client, 200, body);
+    co_return true;
+  }
+  if (path == "/readyz" && get) {
+    const bool ready = !of.draining;
+    const json body{{"status", ready ? "ready" : "draining"}};
+    co_await answer(client, ready ? 200 : 503, body);
+    co_return true;
+  }
+  if (path == "/v1/models" && get) {
+    co_await serve_models(of, client, m);
+    co_return true;
+  }
+  if (path == "/metrics" && get) {
+    const auto found = co_await states(of);
+    co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", {},
+                          of.counters().text(found, of.in_flight));
+    co_return true;
+  }
+  constexpr std::string_view prefix = "/admin/";
+  if (path.substr(0, prefix.size()) != prefix) co_return false;
+  if (!admin_allowed(of.current()->config->server, client, m)) {
+    co_await fail(client, 401, "The admin API needs Authorization: Bearer <server.admin_token>.",
+                  "invalid_admin_token");
+    co_return true;
+  }
+  const auto rest = path.substr(prefix.size());
+  constexpr std::string_view requests = "requests/", actors = "actors/", kill = "/kill";
+  if (rest == "state" && get) {
+    co_await serve_state(of, client);
+    co_return true;
+  }
+  if (rest == "requests" && get) {
+    json list = json::array();
+    for (const auto& x : of.records().newest(100)) list.push_back(to_json(x));
+    const json body{{"requests", std::move(list)}};
+    co_await answer(client, 200, body);
+    co_return true;
+  }
+  if (rest.substr(0, requests.size()) == requests && get)
+    co_return co_await serve_request_record(of, client, rest.substr(requests.size()));
+  if (rest == "reload" && post) {
+    co_await serve_reload(of, client);
+    co_return true;
+  }
+  if (rest == "drain" && post) {
+    of.draining = true;
+    const json body{{"draining", true}};
+    co_await answer(client, 202, body);
+    co_return true;
+  }
+  if (rest.substr(0, actors.size()) == actors && rest.size() > actors.size() + kill.size()
+      && rest.substr(rest.size() - kill.size()) == kill && post)
+    co_return co_await serve_kill(
+      of, client, rest.substr(actors.size(), rest.size() - actors.size() - kill.size()));
+  co_return false;
+}
+
+} // namespace echelon::gateway

@@ -1,0 +1,261 @@
+#include "gateway/call.hpp"
+
+#include "config/topology.hpp"
+#include "gateway/errors.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+using policy::clock;
+
+namespace {
+
+/// Runs `start(handler)`, whose handler may be called on any thread, and resumes on our executor.
+template <class Result, class Start>
+asio::awaitable<Result> answer_of(Start start) {
+  auto executor = co_await asio::this_coro::executor;
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result)>(
+    [executor](auto handler, auto run) {
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      run([executor, shared](Result x) {
+        asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
+      });
+    },
+    asio::use_awaitable, std::move(start));
+}
+
+/// A guess at prompt plus answer in LLM tokens: four bytes a token, and the answer's ceiling.
+std::int64_t estimate_tokens(const nlohmann::json& body) {
+  std::int64_t ceiling = 256;
+  for (const char* key : {"max_completion_tokens", "max_tokens"}) {
+    const auto i = body.find(key);
+    if (i != body.end() && i->is_number_integer()) {
+      ceiling = std::max<std::int64_t>(0, i->get<std::int64_t>());
+      break;
+    }
+  }
+  std::int64_t bytes = 0;
+  for (const char* key : {"messages", "input", "tools"})
+    if (const auto i = body.find(key); i != body.end())
+      bytes += static_cast<std::int64_t>(
+        i->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).size());
+  return std::max<std::int64_t>(1, bytes / 4 + ceiling);
+}
+
+} // namespace
+
+call::call(router& of, providers::transport& upstreams, connection& client, const front& api,
+           front_request request, call_options options)
+  : router_(of), upstreams_(upstreams), client_(client), api_(api), request_(std::move(request)),
+    options_(std::move(options)), config_(of.current()), timer_(client.stream.get_executor()),
+    started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
+
+asio::awaitable<void> call::run() {
+  std::string unknown;
+  auto plan = config::plan_for(*config_->topology, request_.target, options_.fallback_groups, unknown);
+  if (!plan) {
+    co_await write_error(unknown.empty() ? unknown_target(request_.target, *config_->topology)
+                                         : unknown_fallback(unknown, *config_->topology),
+                         {});
+    co_return;
+  }
+  policy::request_terms terms;
+  deadline_ = started_ + std::min(options_.timeout.value_or(plan->total_timeout), plan->total_timeout);
+  terms.deadline = deadline_;
+  terms.priority = options_.priority;
+  terms.tokens = estimate_tokens(request_.canonical.body);
+  const auto hold = router_.hierarchy().new_hold();
+  dispatch_.emplace(std::move(plan), config_->topology, terms, hold, hold);
+  const departure_watch watch{client_, [this] {
+                                gone_ = true;
+                                timer_.cancel();
+                                if (upstream_ != nullptr) upstream_->cancel();
+                              }};
+  std::exception_ptr broken;
+  try {
+    co_await drive(dispatch_->begin(clock::now()));
+  } catch (...) {
+    broken = std::current_exception();
+  }
+  if (gone_ || broken) {
+    dispatch_->abandon(clock::now());
+    flush();
+    client_.keep_alive = false;
+    finish(499, gone_ ? "client left" : "writing to the client failed");
+  }
+  if (broken && !gone_) std::rethrow_exception(broken);
+}
+
+asio::awaitable<void> call::drive(policy::action next) {
+  for (;;) {
+    flush();
+    if (gone_) co_return;
+    if (auto* q = std::get_if<policy::ask_admission>(&next)) {
+      const auto answer = co_await ask(std::move(*q));
+      next = dispatch_->on_admission(answer, clock::now());
+    } else if (const auto* w = std::get_if<policy::wait_turn>(&next)) {
+      const auto why = co_await wait_turn(*w);
+      if (gone_) co_return;
+      next = dispatch_->on_turn(why, clock::now());
+    } else if (const auto* s = std::get_if<policy::sleep_until>(&next)) {
+      co_await sleep(s->when);
+      if (gone_) co_return;
+      next = dispatch_->on_slept(clock::now());
+    } else if (const auto* a = std::get_if<policy::start_attempt>(&next)) {
+      const auto x = *a;
+      next = co_await attempt(x);
+    } else if (const auto* g = std::get_if<policy::give_up>(&next)) {
+      co_await answer_failure(*g);
+      co_return;
+    } else {
+      if (!request_.canonical.stream)
+        co_await write_answer(client_, 200, "application/json", reply_headers(),
+                              api_.answer(request_, plain_));
+      finish(200, "answered");
+      co_return;
+    }
+  }
+}
+
+void call::flush() {
+  for (const auto& x : dispatch_->take_releases()) router_.hierarchy().tell(x);
+}
+
+asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
+  co_return co_await answer_of<policy::admission_answer>(
+    [this, x = std::move(x)](auto then) { router_.hierarchy().ask(x, std::move(then)); });
+}
+
+asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
+  struct arrival {
+    std::optional<policy::refusal> why;
+    asio::steady_timer* timer;
+  };
+  auto executor = co_await asio::this_coro::executor;
+  const auto state = std::make_shared<arrival>(arrival{std::nullopt, &timer_});
+  timer_.expires_at(x.who.deadline);
+  const auto token = router_.hierarchy().wait(x, [executor, state](policy::refusal why) {
+    asio::post(executor, [state, why] {
+      state->why = why;
+      if (state->timer != nullptr) state->timer->cancel();
+    });
+  });
+  boost::system::error_code ignored;
+  if (!state->why) co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  state->timer = nullptr;
+  if (state->why) co_return *state->why;
+  router_.hierarchy().forget(token);
+  co_return policy::refusal::saturated;
+}
+
+asio::awaitable<void> call::sleep(policy::time_point until) {
+  boost::system::error_code ignored;
+  timer_.expires_at(until);
+  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<policy::duration> call::tell_failure(const policy::attempt_result& x) {
+  const auto release = dispatch_->failure_release(x.kind, x.retry_after, x.tokens);
+  co_return co_await answer_of<policy::duration>(
+    [this, release](auto then) { router_.hierarchy().tell(release, std::move(then)); });
+}
+
+asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
+  route_ = x.label == x.model ? x.model : x.label + '/' + x.model;
+  const auto begun = clock::now();
+  auto end = co_await exchange(x);
+  upstream_ = nullptr;
+  const auto seconds = std::chrono::duration<double>(clock::now() - begun).count();
+  if (gone_) {
+    router_.counters().attempt(x.model, "client_gone", seconds);
+    co_return policy::done{};
+  }
+  router_.counters().attempt(x.model, end.ok ? "ok" : to_string(end.result.kind), seconds);
+  if (end.ok) co_return dispatch_->on_success(end.result.tokens, clock::now());
+  last_failure_ = end.failure;
+  spdlog::info("request {} attempt {} failed: {} status {}: {}", options_.request_id, route_,
+               to_string(end.result.kind), last_failure_ ? last_failure_->status : 0,
+               last_failure_ ? last_failure_->message : "");
+  end.result.model_closed_for = co_await tell_failure(end.result);
+  co_return dispatch_->on_failure(end.result, clock::now());
+}
+
+header_fields call::reply_headers() const {
+  header_fields x{{"x-request-id", options_.request_id}};
+  if (!route_.empty()) x.emplace_back("x-echelon-route", route_);
+  x.emplace_back("x-echelon-attempts", std::to_string(dispatch_ ? dispatch_->attempts() : 0));
+  if (!dropped_.empty()) {
+    std::string list;
+    for (const auto& name : dropped_) list += (list.empty() ? "" : ", ") + name;
+    x.emplace_back("x-echelon-dropped", list);
+  }
+  return x;
+}
+
+asio::awaitable<void> call::write_error(api_error error, header_fields more) {
+  auto headers = reply_headers();
+  headers.insert(headers.end(), more.begin(), more.end());
+  finish(error.status, error.message);
+  co_await write_answer(client_, error.status, "application/json", headers,
+                        api_.error_body(error, options_.request_id));
+}
+
+asio::awaitable<void> call::answer_failure(const policy::give_up& x) {
+  auto [error, retry_after] = error_of(x, last_failure_, request_.target);
+  if (client_.head_sent) {
+    // The client has seen content: the stream ends as an error, never as complete.
+    finish(error.status, error.message);
+    client_.keep_alive = false;
+    co_await end_stream(client_, encoder_->error(error));
+    co_return;
+  }
+  header_fields more;
+  if (retry_after > policy::duration::zero()) {
+    const auto s = std::chrono::ceil<std::chrono::seconds>(retry_after);
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(retry_after);
+    more.emplace_back("Retry-After", std::to_string(s.count()));
+    more.emplace_back("retry-after-ms", std::to_string(ms.count()));
+  } else if (error.status >= 500 || error.status == 429) {
+    // Our own retries are used up; the client's would multiply them.
+    more.emplace_back("x-should-retry", "false");
+  }
+  co_await write_error(std::move(error), std::move(more));
+}
+
+void call::finish(int status, std::string outcome) {
+  decision_record x;
+  x.id = options_.request_id;
+  x.target = request_.target;
+  x.route = route_;
+  x.outcome = std::move(outcome);
+  x.status = status;
+  x.stream = request_.canonical.stream;
+  x.at = wall_;
+  x.started = started_;
+  x.ended = clock::now();
+  if (dispatch_) {
+    x.attempts = dispatch_->attempts();
+    x.queued = dispatch_->queued_for();
+    x.steps = dispatch_->steps();
+  }
+  const auto seconds = std::chrono::duration<double>(x.ended - x.started).count();
+  const auto queued = std::chrono::duration<double>(x.queued).count();
+  // Unknown targets share one label: clients must not be able to grow the metrics.
+  router_.counters().request(dispatch_ ? x.target : "unknown", status, seconds, queued);
+  spdlog::info("request {} target {} route {} status {} attempts {} in {:.1f} ms{}", x.id,
+               dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status, x.attempts,
+               seconds * 1000, queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
+  router_.records().add(std::move(x));
+}
+
+} // namespace echelon::gateway

@@ -1,0 +1,83 @@
+/// One client request on its way: carries out what policy::dispatch decides.
+#pragma once
+
+#include "gateway/connection.hpp"
+#include "gateway/front/front.hpp"
+#include "gateway/router.hpp"
+#include "providers/transport.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <optional>
+#include <string>
+
+namespace echelon::gateway {
+
+/// What the client's headers ask for.
+struct call_options {
+  std::string request_id;
+  std::vector<std::string> fallback_groups;
+  std::uint8_t priority = 5;
+  std::optional<policy::duration> timeout;
+};
+
+/// Serves `request` to its end: the whole answer, stream or error is written when run() returns.
+/// Belongs to one reactor thread.
+class call {
+public:
+  call(router& of, providers::transport& upstreams, connection& client, const front& api,
+       front_request request, call_options options);
+  /// Throws boost::system::system_error only if the client's socket fails; all is given back then.
+  boost::asio::awaitable<void> run();
+
+private:
+  struct attempt_end {
+    bool ok = false;
+    policy::attempt_result result;
+    std::optional<providers::upstream_failure> failure;
+  };
+
+  boost::asio::awaitable<void> drive(policy::action next);
+  boost::asio::awaitable<policy::admission_answer> ask(policy::ask_admission x);
+  boost::asio::awaitable<policy::refusal> wait_turn(const policy::wait_turn& x);
+  boost::asio::awaitable<void> sleep(policy::time_point until);
+  boost::asio::awaitable<policy::action> attempt(const policy::start_attempt& x);
+  boost::asio::awaitable<attempt_end> exchange(const policy::start_attempt& x);
+  boost::asio::awaitable<attempt_end> read_plain(providers::exchange& from,
+                                                 const providers::adapter& wire);
+  boost::asio::awaitable<attempt_end> read_stream(providers::exchange& from,
+                                                  const providers::adapter& wire,
+                                                  const policy::start_attempt& x);
+  boost::asio::awaitable<attempt_end> read_failure(providers::exchange& from,
+                                                   const providers::adapter& wire,
+                                                   const providers::response_head& head);
+  boost::asio::awaitable<policy::duration> tell_failure(const policy::attempt_result& x);
+  boost::asio::awaitable<void> write_error(api_error error, header_fields more);
+  boost::asio::awaitable<void> answer_failure(const policy::give_up& x);
+  void flush();
+  void finish(int status, std::string outcome);
+  header_fields reply_headers() const;
+  config::tier_parameters parameters(const policy::start_attempt& x) const;
+
+  router& router_;
+  providers::transport& upstreams_;
+  connection& client_;
+  const front& api_;
+  front_request request_;
+  call_options options_;
+  std::shared_ptr<const snapshot> config_;
+  std::optional<policy::dispatch> dispatch_;
+  boost::asio::steady_timer timer_;
+  providers::exchange* upstream_ = nullptr; // Of the attempt that runs.
+  policy::time_point started_, deadline_;
+  std::chrono::system_clock::time_point wall_;
+  std::string route_;
+  std::vector<std::string> dropped_;
+  std::optional<providers::upstream_failure> last_failure_;
+  nlohmann::json plain_; // The canonical answer of a plain call.
+  std::unique_ptr<stream_encoder> encoder_;
+  bool gone_ = false;
+};
+
+} // namespace echelon::gateway

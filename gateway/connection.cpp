@@ -1,0 +1,123 @@
+#include "gateway/connection.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/status.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
+namespace {
+
+// A client that takes nothing for so long is gone.
+constexpr auto write_limit = std::chrono::seconds{60};
+
+std::string head(const connection& to, int status, const header_fields& headers) {
+  const auto reason = beast::http::obsolete_reason(static_cast<beast::http::status>(status));
+  auto text = fmt::format("HTTP/1.1 {} {}\r\n", status,
+                          std::string_view{reason.data(), reason.size()});
+  for (const auto& [name, value] : headers) {
+    text += name;
+    text += ": ";
+    for (const char c : value)
+      if (c != '\r' && c != '\n') text += c;
+    text += "\r\n";
+  }
+  text += to.keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
+  return text;
+}
+
+std::string frame(const connection& to, std::string data) {
+  if (!to.chunked || data.empty()) return data;
+  return fmt::format("{:x}\r\n", data.size()) + data + "\r\n";
+}
+
+} // namespace
+
+asio::awaitable<void> write_answer(connection& to, int status, std::string_view content_type,
+                                   const header_fields& headers, std::string_view body) {
+  auto text = head(to, status, headers);
+  text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", content_type, body.size());
+  to.head_sent = true;
+  to.stream.expires_after(write_limit);
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};
+  co_await asio::async_write(to.stream, parts, asio::use_awaitable);
+}
+
+asio::awaitable<void> begin_stream(connection& to, const header_fields& headers, std::string first) {
+  to.chunked = !to.http_1_0;
+  if (!to.chunked) to.keep_alive = false;
+  auto text = head(to, 200, headers);
+  text += "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
+          "X-Accel-Buffering: no\r\n";
+  if (to.chunked) text += "Transfer-Encoding: chunked\r\n";
+  text += "\r\n";
+  text += frame(to, std::move(first));
+  to.head_sent = true;
+  to.stream.expires_after(write_limit);
+  co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
+}
+
+asio::awaitable<void> write_events(connection& to, std::string events) {
+  if (events.empty()) co_return;
+  const auto text = frame(to, std::move(events));
+  to.stream.expires_after(write_limit);
+  co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
+}
+
+asio::awaitable<void> end_stream(connection& to, std::string last) {
+  auto text = frame(to, std::move(last));
+  if (to.chunked) text += "0\r\n\r\n";
+  if (text.empty()) co_return;
+  to.stream.expires_after(write_limit);
+  co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
+}
+
+struct departure_watch::state {
+  state(connection& x, std::function<void()> f) : of(&x), on_gone(std::move(f)) {}
+  connection* of;
+  std::function<void()> on_gone;
+  asio::cancellation_signal stop;
+  bool stopped = false;
+};
+
+departure_watch::departure_watch(connection& of, std::function<void()> on_gone)
+  : state_(std::make_shared<state>(of, std::move(on_gone))) {
+  arm(state_);
+}
+
+departure_watch::~departure_watch() {
+  state_->stopped = true;
+  state_->stop.emit(asio::cancellation_type::terminal);
+}
+
+void departure_watch::arm(std::shared_ptr<state> x) {
+  auto& socket = x->of->stream.socket();
+  auto slot = x->stop.slot();
+  socket.async_wait(asio::ip::tcp::socket::wait_read,
+                    asio::bind_cancellation_slot(slot, [x](beast::error_code error) {
+                      if (x->stopped || error) return;
+                      char byte = 0;
+                      const auto n = ::recv(x->of->stream.socket().native_handle(), &byte, 1,
+                                            MSG_PEEK | MSG_DONTWAIT);
+                      if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+                        arm(x);
+                        return;
+                      }
+                      // More bytes are a pipelined request: it waits its turn.
+                      if (n <= 0) x->on_gone();
+                    }));
+}
+
+} // namespace echelon::gateway

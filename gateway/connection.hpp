@@ -1,0 +1,58 @@
+/// One client connection: how answers are written to it.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace echelon::gateway {
+
+using header_fields = std::vector<std::pair<std::string, std::string>>;
+
+struct connection {
+  explicit connection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
+  boost::beast::tcp_stream stream;
+  boost::beast::flat_buffer buffer;
+  bool loopback = false;   ///< The client is on this machine.
+  // Of the request being answered:
+  bool http_1_0 = false;
+  bool keep_alive = true;  ///< The connection may serve another request.
+  bool head_sent = false;  ///< Status and headers of the answer are out.
+  bool chunked = false;    ///< A stream is being written in chunks.
+};
+
+/// A whole answer. Adds Content-Length, Content-Type, Date-less minimal framing and Connection.
+boost::asio::awaitable<void> write_answer(connection& to, int status, std::string_view content_type,
+                                          const header_fields& headers, std::string_view body);
+
+/// Head of an event stream: `text/event-stream`, no buffering on the way.
+boost::asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
+                                          std::string first);
+/// Whole events; empty is fine.
+boost::asio::awaitable<void> write_events(connection& to, std::string events);
+/// Ends the stream's framing.
+boost::asio::awaitable<void> end_stream(connection& to, std::string last);
+
+/// Waits for the client to leave while nothing is read from it. stop() before the next read.
+class departure_watch {
+public:
+  departure_watch(connection& of, std::function<void()> on_gone);
+  ~departure_watch();
+  departure_watch(const departure_watch&) = delete;
+  departure_watch& operator=(const departure_watch&) = delete;
+
+private:
+  struct state;
+  static void arm(std::shared_ptr<state> x);
+  std::shared_ptr<state> state_;
+};
+
+} // namespace echelon::gateway

@@ -1,0 +1,172 @@
+#include "gateway/front/body_reader.hpp"
+
+#include <algorithm>
+
+namespace echelon::gateway {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int max_depth = 256;
+
+// nlohmann parses any depth, but copies and dumps recursively: the stack must not be the client's.
+bool too_deep(std::string_view body) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    const char c = body[i];
+    if (quoted) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > max_depth) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+std::string kind_of(const json& value) {
+  if (value.is_number_integer()) return "an integer";
+  if (value.is_number()) return "a number";
+  if (value.is_boolean()) return "a boolean";
+  if (value.is_string()) return "a string";
+  if (value.is_array()) return "an array";
+  if (value.is_object()) return "an object";
+  return "null";
+}
+
+bad_request wrong_type(const std::string& path, std::string_view expected, const json& value) {
+  return invalid(path, "Invalid type for '" + path + "': expected " + std::string{expected}
+                           + ", but got " + kind_of(value) + " instead.");
+}
+
+} // namespace
+
+bad_request invalid(std::string param, std::string message) {
+  return {{.status = 400,
+           .message = std::move(message),
+           .type = "invalid_request_error",
+           .code = {},
+           .param = std::move(param)}};
+}
+
+bad_request unsupported(const std::string& param, std::string_view why) {
+  return invalid(param, "Unsupported '" + param + "': " + std::string{why});
+}
+
+json parse_object(std::string_view body) {
+  if (too_deep(body)) throw invalid({}, "The request body is nested too deeply.");
+  json result;
+  try {
+    result = json::parse(body);
+  } catch (const json::parse_error& x) {
+    // The library's text may repeat bytes that are no UTF-8.
+    throw invalid({}, "The request body is not valid JSON (at byte " + std::to_string(x.byte)
+                          + "). It must be one JSON object in UTF-8.");
+  } catch (const json::exception&) {
+    throw invalid({}, "The request body holds a number that is out of range.");
+  }
+  if (!result.is_object())
+    throw invalid({}, "The request body must be a JSON object, but it is " + kind_of(result) + ".");
+  return result;
+}
+
+object_reader::object_reader(const json& value, std::string path)
+    : value_(value), path_(std::move(path)) {
+  if (!value_.is_object()) throw wrong_type(path_, "an object", value_);
+}
+
+std::string object_reader::path(std::string_view key) const {
+  return path_.empty() ? std::string{key} : path_ + '.' + std::string{key};
+}
+
+std::string object_reader::path(std::string_view key, std::size_t index) const {
+  return path(key) + '[' + std::to_string(index) + ']';
+}
+
+const json* object_reader::find(const char* key) const {
+  const auto it = value_.find(key);
+  return it == value_.end() || it->is_null() ? nullptr : &*it;
+}
+
+const json& object_reader::required(const char* key) const {
+  if (const auto* member = find(key)) return *member;
+  throw invalid(path(key), "Missing required parameter: '" + path(key) + "'.");
+}
+
+const std::string* object_reader::string(const char* key) const {
+  const auto* member = find(key);
+  if (!member) return nullptr;
+  if (!member->is_string()) throw wrong_type(path(key), "a string", *member);
+  return member->get_ptr<const std::string*>();
+}
+
+const std::string& object_reader::required_string(const char* key) const {
+  const auto& member = required(key);
+  if (!member.is_string()) throw wrong_type(path(key), "a string", member);
+  const auto& text = member.get_ref<const std::string&>();
+  if (text.empty()) throw invalid(path(key), "'" + path(key) + "' must not be empty.");
+  return text;
+}
+
+const json* object_reader::array(const char* key) const {
+  const auto* member = find(key);
+  if (member && !member->is_array()) throw wrong_type(path(key), "an array", *member);
+  return member;
+}
+
+const json* object_reader::object(const char* key) const {
+  const auto* member = find(key);
+  if (member && !member->is_object()) throw wrong_type(path(key), "an object", *member);
+  return member;
+}
+
+std::optional<bool> object_reader::boolean(const char* key) const {
+  const auto* member = find(key);
+  if (!member) return std::nullopt;
+  if (!member->is_boolean()) throw wrong_type(path(key), "a boolean", *member);
+  return member->get<bool>();
+}
+
+std::optional<double> object_reader::number(const char* key) const {
+  const auto* member = find(key);
+  if (!member) return std::nullopt;
+  if (!member->is_number()) throw wrong_type(path(key), "a number", *member);
+  return member->get<double>();
+}
+
+std::optional<std::int64_t> object_reader::integer(const char* key, std::int64_t least) const {
+  const auto* member = find(key);
+  if (!member) return std::nullopt;
+  if (!member->is_number_integer()) throw wrong_type(path(key), "an integer", *member);
+  const bool fits = !member->is_number_unsigned()
+                    || member->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
+  const auto value = fits ? member->get<std::int64_t>() : least - 1;
+  if (value < least)
+    throw invalid(path(key), "Invalid value for '" + path(key)
+                                 + "': must be an integer of at least " + std::to_string(least)
+                                 + ".");
+  return value;
+}
+
+const std::string* object_reader::one_of(const char* key,
+                                         std::initializer_list<std::string_view> values) const {
+  const auto* text = string(key);
+  if (!text || std::find(values.begin(), values.end(), *text) != values.end()) return text;
+  std::string list;
+  for (const auto value : values) {
+    if (!list.empty()) list += ", ";
+    list.append("'").append(value).append("'");
+  }
+  throw invalid(path(key), "Invalid value for '" + path(key) + "': '" + text->substr(0, 64)
+                               + "'. Supported values are: " + list + ".");
+}
+
+} // namespace echelon::gateway

@@ -1,0 +1,31 @@
+/// Prometheus counters of the gateway.
+#pragma once
+
+#include "messages/admission.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace echelon::gateway {
+
+/// Thread-safe.
+class metrics {
+public:
+  metrics();
+  ~metrics();
+  void request(std::string_view target, int status, double seconds, double queued_seconds);
+  void attempt(std::string_view model, std::string_view outcome, double seconds);
+  void first_content(std::string_view model, double seconds);
+  void tokens(std::string_view model, std::int64_t prompt, std::int64_t completion);
+  /// The exposition text, with the state of every actor added.
+  [[nodiscard]] std::string text(const std::vector<messages::actor_state>& actors,
+                                 std::int64_t in_flight) const;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace echelon::gateway

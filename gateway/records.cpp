@@ -1,0 +1,61 @@
+#include "gateway/records.hpp"
+
+#include <fmt/chrono.h>
+
+namespace echelon::gateway {
+namespace {
+
+double milliseconds(policy::duration x) {
+  return std::chrono::duration<double, std::milli>(x).count();
+}
+
+} // namespace
+
+nlohmann::json to_json(const decision_record& x) {
+  auto steps = nlohmann::json::array();
+  for (const auto& s : x.steps)
+    steps.push_back({{"at_ms", milliseconds(s.at - x.started)},
+                     {"step", s.what},
+                     {"actor", s.actor},
+                     {"reason", s.reason}});
+  const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(x.at);
+  return {{"id", x.id},
+          {"target", x.target},
+          {"route", x.route.empty() ? nlohmann::json() : nlohmann::json(x.route)},
+          {"outcome", x.outcome},
+          {"status", x.status},
+          {"stream", x.stream},
+          {"attempts", x.attempts},
+          {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds))},
+          {"duration_ms", milliseconds(x.ended - x.started)},
+          {"queued_ms", milliseconds(x.queued)},
+          {"steps", std::move(steps)}};
+}
+
+void record_ring::add(decision_record x) {
+  auto shared = std::make_shared<const decision_record>(std::move(x));
+  const std::lock_guard guard{mutex_};
+  by_id_[shared->id] = shared;
+  ring_.push_back(std::move(shared));
+  while (ring_.size() > capacity_) {
+    const auto i = by_id_.find(ring_.front()->id);
+    if (i != by_id_.end() && i->second == ring_.front()) by_id_.erase(i);
+    ring_.pop_front();
+  }
+}
+
+std::optional<decision_record> record_ring::find(const std::string& id) const {
+  const std::lock_guard guard{mutex_};
+  const auto i = by_id_.find(id);
+  if (i == by_id_.end()) return std::nullopt;
+  return *i->second;
+}
+
+std::vector<decision_record> record_ring::newest(std::size_t most) const {
+  const std::lock_guard guard{mutex_};
+  std::vector<decision_record> found;
+  for (auto i = ring_.rbegin(); i != ring_.rend() && found.size() < most; ++i) found.push_back(**i);
+  return found;
+}
+
+} // namespace echelon::gateway

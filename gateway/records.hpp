@@ -1,0 +1,48 @@
+/// Decision records: why each request went where it went.
+#pragma once
+
+#include "policy/dispatch.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace echelon::gateway {
+
+/// The course of one finished request.
+struct decision_record {
+  std::string id;     ///< `x-request-id`
+  std::string target;
+  std::string route;  ///< `plan_group.echelon2/openai-gpt4-turbo`; empty: no attempt was made.
+  std::string outcome; ///< In words.
+  int status = 0;
+  bool stream = false;
+  std::uint32_t attempts = 0;
+  std::chrono::system_clock::time_point at;
+  policy::time_point started{}, ended{};
+  policy::duration queued{};
+  std::vector<policy::step> steps;
+};
+
+[[nodiscard]] nlohmann::json to_json(const decision_record& x);
+
+/// The newest records, bounded. Thread-safe.
+class record_ring {
+public:
+  explicit record_ring(std::size_t capacity) : capacity_(capacity) {}
+  void add(decision_record x);
+  [[nodiscard]] std::optional<decision_record> find(const std::string& id) const;
+  [[nodiscard]] std::vector<decision_record> newest(std::size_t most) const;
+
+private:
+  std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::deque<std::shared_ptr<const decision_record>> ring_;
+  std::unordered_map<std::string, std::shared_ptr<const decision_record>> by_id_;
+};
+
+} // namespace echelon::gateway

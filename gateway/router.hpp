@@ -1,0 +1,61 @@
+/// The router behind the HTTP front: configuration in force, hierarchy, records, counters.
+#pragma once
+
+#include "actors/hierarchy.hpp"
+#include "config/router_config.hpp"
+#include "gateway/metrics.hpp"
+#include "gateway/records.hpp"
+#include "policy/topology.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace echelon::gateway {
+
+/// What one request sees of the configuration, from its start to its end.
+struct snapshot {
+  config::router_config_ptr config;
+  policy::topology_ptr topology;
+  std::uint64_t version = 1;
+};
+
+/// What a reload did.
+struct reload_result {
+  bool ok = false;
+  std::vector<std::string> messages; ///< Diagnostics, one a line.
+  std::uint64_t version = 0;
+};
+
+class router {
+public:
+  /// Reads the configuration again; null with diagnostics if it is not valid.
+  using loader = std::function<config::router_config_ptr(std::vector<std::string>& messages)>;
+
+  router(config::router_config_ptr config, loader load);
+
+  [[nodiscard]] std::shared_ptr<const snapshot> current() const;
+  /// Atomic: a bad configuration changes nothing.
+  reload_result reload();
+
+  [[nodiscard]] actors::hierarchy& hierarchy() { return *hierarchy_; }
+  [[nodiscard]] record_ring& records() { return records_; }
+  [[nodiscard]] metrics& counters() { return metrics_; }
+
+  bool chaos = false; ///< Actors may be killed from outside. Set before serving.
+  std::atomic<bool> draining{false};
+  std::atomic<std::int64_t> in_flight{0}; ///< Requests between their head and their last byte.
+
+private:
+  loader load_;
+  mutable std::mutex mutex_;
+  std::mutex reload_mutex_;
+  std::shared_ptr<const snapshot> current_;
+  std::unique_ptr<actors::hierarchy> hierarchy_;
+  record_ring records_{10000};
+  metrics metrics_;
+};
+
+} // namespace echelon::gateway

@@ -1,0 +1,185 @@
+#include "gateway/server.hpp"
+
+#include "gateway/session.hpp"
+#include "providers/simulator/transport.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+#include <thread>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+/// One thread with its own connections, clients' and upstreams': nothing is shared between reactors.
+struct reactor {
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  std::unique_ptr<providers::transport> upstreams;
+  std::set<std::shared_ptr<connection>> clients;
+  std::thread thread;
+};
+
+} // namespace
+
+struct server::impl {
+  impl(router& r, std::shared_ptr<providers::simulator_engine> simulator)
+    : of(r), acceptor(control), signals(control, SIGTERM, SIGINT, SIGHUP), timer(control) {
+    const auto settings = r.current()->config->server;
+    const tcp::endpoint where{asio::ip::make_address(settings.host), settings.port};
+    acceptor.open(where.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    acceptor.bind(where);
+    acceptor.listen(4096);
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    const auto threads = settings.threads > 0 ? settings.threads : cores;
+    for (unsigned i = 0; i < threads; ++i) {
+      reactors.push_back(std::make_unique<reactor>());
+      auto& x = *reactors.back();
+      x.upstreams = providers::make_transport(x.io.get_executor(), simulator);
+    }
+  }
+
+  asio::awaitable<void> accept() {
+    std::size_t next = 0;
+    while (!stopped) {
+      auto& home = *reactors[next++ % reactors.size()];
+      tcp::socket socket{home.io};
+      error_code error;
+      co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+      if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
+      if (error) {
+        // Out of descriptors, most likely: those in use will come back.
+        spdlog::warn("cannot accept a connection: {}", error.message());
+        timer.expires_after(std::chrono::milliseconds{100});
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        continue;
+      }
+      socket.set_option(tcp::no_delay(true), error);
+      const auto from = socket.remote_endpoint(error);
+      auto client = std::make_shared<connection>(std::move(socket));
+      client->loopback = !error && from.address().is_loopback();
+      asio::post(home.io, [this, &home, client] {
+        home.clients.insert(client);
+        asio::co_spawn(home.io, serve_connection(of, *home.upstreams, client),
+                       [&home, client](const std::exception_ptr&) { home.clients.erase(client); });
+      });
+    }
+  }
+
+  asio::awaitable<void> watch_signals() {
+    for (;;) {
+      error_code error;
+      const auto number = co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      if (number == SIGHUP) {
+        const auto result = of.reload();
+        for (const auto& x : result.messages) spdlog::info("{}", x);
+        spdlog::info("reload {}, configuration version {}", result.ok ? "done" : "refused", result.version);
+      } else if (draining) {
+        spdlog::warn("second signal: ending at once");
+        std::_Exit(1);
+      } else {
+        start_drain();
+      }
+    }
+  }
+
+  void start_drain() {
+    if (draining) return;
+    draining = true;
+    of.draining = true;
+    spdlog::info("draining: {} requests in flight", of.in_flight.load());
+    error_code ignored;
+    acceptor.close(ignored);
+    asio::co_spawn(control, finish_drain(), asio::detached);
+  }
+
+  asio::awaitable<void> finish_drain() {
+    const auto limit = std::chrono::steady_clock::now() + of.current()->config->server.drain_timeout;
+    asio::steady_timer tick{control};
+    error_code ignored;
+    while (of.in_flight > 0 && std::chrono::steady_clock::now() < limit) {
+      tick.expires_after(std::chrono::milliseconds{10});
+      co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    cut_off = of.in_flight > 0;
+    if (cut_off) spdlog::warn("drain_timeout passed with {} requests in flight", of.in_flight.load());
+    stopped = true;
+    control.stop();
+  }
+
+  /// Ends every reactor: closing the clients' sockets ends their coroutines.
+  void stop_reactors() {
+    for (auto& x : reactors) {
+      asio::post(x->io, [&home = *x] {
+        for (const auto& client : home.clients) client->stream.close();
+        home.work.reset();
+      });
+    }
+    for (auto& x : reactors) {
+      if (!x->thread.joinable()) continue;
+      asio::post(x->io, [&home = *x] {
+        // What does not end by itself within a moment is dropped with its io_context.
+        auto limit = std::make_shared<asio::steady_timer>(home.io, std::chrono::milliseconds{500});
+        limit->async_wait([limit, &home](error_code) { home.io.stop(); });
+      });
+    }
+    for (auto& x : reactors)
+      if (x->thread.joinable()) x->thread.join();
+  }
+
+  router& of;
+  asio::io_context control{1};
+  tcp::acceptor acceptor;
+  asio::signal_set signals;
+  asio::steady_timer timer;
+  std::vector<std::unique_ptr<reactor>> reactors;
+  bool draining = false, stopped = false, cut_off = false;
+};
+
+server::server(router& of, std::shared_ptr<providers::simulator_engine> simulator)
+  : impl_(std::make_unique<impl>(of, std::move(simulator))) {}
+
+server::~server() {
+  impl_->stop_reactors();
+}
+
+std::string server::address() const {
+  const auto where = impl_->acceptor.local_endpoint();
+  const auto host = where.address().to_string();
+  return (where.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(where.port());
+}
+
+int server::run() {
+  for (auto& x : impl_->reactors) x->thread = std::thread{[&home = *x] { home.io.run(); }};
+  asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
+  asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
+  impl_->control.run();
+  impl_->stop_reactors();
+  return impl_->cut_off ? 1 : 0;
+}
+
+void server::drain() {
+  asio::post(impl_->control, [this] { impl_->start_drain(); });
+}
+
+} // namespace echelon::gateway

@@ -1,0 +1,39 @@
+/// The HTTP server: reactor threads, listener, drain.
+#pragma once
+
+#include "gateway/router.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace echelon::providers {
+class simulator_engine;
+}
+
+namespace echelon::gateway {
+
+class server {
+public:
+  /// Binds at once; throws boost::system::system_error naming the address if that fails.
+  server(router& of, std::shared_ptr<providers::simulator_engine> simulator);
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  /// `127.0.0.1:8080`, with the port that was really bound.
+  [[nodiscard]] std::string address() const;
+  /// Serves until stopped. SIGTERM and SIGINT drain: no new requests, those in flight finish within
+  /// server.drain_timeout; a second one ends at once. SIGHUP reloads.
+  /// @returns The process's exit code: 0 drained, 1 requests were cut off.
+  int run();
+  /// As a first SIGTERM. Thread-safe.
+  void drain();
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace echelon::gateway

@@ -1,0 +1,25 @@
+/// Reads requests from one client connection and answers them, one after the other.
+#pragma once
+
+#include "gateway/connection.hpp"
+#include "gateway/router.hpp"
+#include "providers/transport.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <memory>
+
+namespace echelon::gateway {
+
+using http_message = boost::beast::http::request<boost::beast::http::string_body>;
+
+/// Serves the connection until it closes, breaks the protocol, or the router drains.
+boost::asio::awaitable<void> serve_connection(router& of, providers::transport& upstreams,
+                                              std::shared_ptr<connection> client);
+
+/// Answers /healthz, /readyz, /metrics, /v1/models and /admin/*. @returns False: not such a path.
+boost::asio::awaitable<bool> serve_admin(router& of, connection& client, const http_message& message);
+
+} // namespace echelon::gateway

@@ -1,0 +1,89 @@
+#include "gateway/stream_writer.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+
+namespace {
+constexpr auto silence = std::chrono::seconds{15};
+} // namespace
+
+struct stream_writer::state {
+  explicit state(connection& x) : to(&x), alarm(x.stream.get_executor()), idle(x.stream.get_executor()) {
+    idle.expires_at(asio::steady_timer::time_point::max());
+  }
+  connection* to;
+  asio::steady_timer alarm; // Next comment.
+  asio::steady_timer idle;  // Cancelled when a comment is out.
+  bool begun = false, stopped = false, writing = false;
+};
+
+stream_writer::stream_writer(connection& to) : state_(std::make_shared<state>(to)) {}
+
+stream_writer::~stream_writer() {
+  state_->stopped = true;
+  state_->alarm.cancel();
+}
+
+bool stream_writer::begun() const {
+  return state_->begun;
+}
+
+asio::awaitable<void> stream_writer::bridge_silences(std::shared_ptr<state> x) {
+  boost::system::error_code moved;
+  while (!x->stopped) {
+    co_await x->alarm.async_wait(asio::redirect_error(asio::use_awaitable, moved));
+    if (x->stopped) break;
+    if (moved) continue; // An event went out: the alarm was set anew.
+    x->writing = true;
+    try {
+      co_await write_events(*x->to, ": keep-alive\n\n");
+    } catch (const boost::system::system_error&) {
+      x->stopped = true; // The next event meets the same error and reports it.
+    }
+    x->writing = false;
+    x->alarm.expires_after(silence);
+    x->idle.cancel();
+  }
+}
+
+/// Waits until no comment is being written.
+asio::awaitable<void> stream_writer::quiet() {
+  boost::system::error_code ignored;
+  while (state_->writing)
+    co_await state_->idle.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<void> stream_writer::begin(const header_fields& headers, std::string first) {
+  state_->begun = true;
+  co_await begin_stream(*state_->to, headers, std::move(first));
+  state_->alarm.expires_after(silence);
+  asio::co_spawn(state_->to->stream.get_executor(), bridge_silences(state_), asio::detached);
+}
+
+asio::awaitable<void> stream_writer::write(std::string events) {
+  if (events.empty()) co_return;
+  co_await quiet();
+  co_await write_events(*state_->to, std::move(events));
+  state_->alarm.expires_after(silence);
+}
+
+asio::awaitable<void> stream_writer::stop() {
+  state_->stopped = true;
+  state_->alarm.cancel();
+  co_await quiet();
+}
+
+asio::awaitable<void> stream_writer::end(std::string last) {
+  co_await stop();
+  co_await end_stream(*state_->to, std::move(last));
+}
+
+} // namespace echelon::gateway

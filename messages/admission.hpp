@@ -1,0 +1,170 @@
+/// What the dispatcher and the actors of the hierarchy say to each other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace echelon::messages {
+
+/// Asks for admission; travels down `route` by delegation and gathers what it took on the way.
+struct admit_request {
+  std::uint64_t hold = 0;              ///< The request's own id; never 0.
+  std::vector<std::uint64_t> route;    ///< Path ids still to pass; the receiver is the first.
+  std::vector<std::uint64_t> trail;    ///< Path ids that have granted, top down.
+  std::vector<std::uint64_t> avoid;    ///< Models that a tier puts last.
+  std::vector<std::uint64_t> exclude;  ///< Models that a tier leaves out.
+  std::vector<std::uint64_t> charged;  ///< Path ids that this request has paid already.
+  std::int64_t tokens = 0;             ///< LLM tokens to reserve; >= 0.
+  std::vector<std::uint64_t> order;    ///< The tier's order of its models, once it was passed.
+  std::vector<std::uint64_t> members;  ///< The pool's order of its members, if it chose.
+  std::uint64_t lower = 0;             ///< The tier below the last one passed; 0: none.
+  bool operator==(const admit_request&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, admit_request& x) {
+  auto& [hold, route, trail, avoid, exclude, charged, tokens, order, members, lower] = x;
+  return f(hold, route, trail, avoid, exclude, charged, tokens, order, members, lower);
+}
+
+/// `grant` (why = 0) or `redirect`: who refused, why, and whom to try next.
+struct admit_reply {
+  std::uint8_t why = 0;               ///< policy::refusal.
+  std::uint64_t by = 0;               ///< The model that granted, or who refused.
+  std::uint64_t next = 0;             ///< Sibling or lower tier to try next; 0: none.
+  std::int64_t retry_after_ns = 0;    ///< With a refusal: when it could succeed; 0: not known.
+  std::vector<std::uint64_t> trail;   ///< Who holds something now.
+  std::vector<std::uint64_t> order;   ///< See admit_request.
+  std::vector<std::uint64_t> members; ///< See admit_request.
+  bool operator==(const admit_reply&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, admit_reply& x) {
+  auto& [why, by, next, retry_after_ns, trail, order, members] = x;
+  return f(why, by, next, retry_after_ns, trail, order, members);
+}
+
+/// Asks for the next free permit of one actor.
+struct wait_request {
+  std::uint64_t hold = 0;
+  std::uint8_t priority = 5;       ///< 0 goes first, 9 last.
+  std::int64_t remaining_ns = 0;   ///< Waits no longer than this from now.
+  std::int64_t waited_ns = 0;      ///< Has waited so long already, elsewhere.
+  bool operator==(const wait_request&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, wait_request& x) {
+  auto& [hold, priority, remaining_ns, waited_ns] = x;
+  return f(hold, priority, remaining_ns, waited_ns);
+}
+
+/// none: the permit is kept for the asker. saturated: it waits now, turn_granted follows.
+struct wait_reply {
+  std::uint8_t why = 0; ///< policy::refusal.
+  bool operator==(const wait_reply&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, wait_reply& x) {
+  auto& [why] = x;
+  return f(why);
+}
+
+/// Announces to a waiter that a permit is kept for it.
+struct turn_granted {
+  std::uint64_t hold = 0;
+  bool operator==(const turn_granted&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, turn_granted& x) {
+  auto& [hold] = x;
+  return f(hold);
+}
+
+/// Ends a hold, a kept permit or a wait, and reports how it went.
+struct report_outcome {
+  std::uint64_t hold = 0;
+  std::uint8_t result = 0;        ///< policy::outcome.
+  bool refund = false;            ///< The attempt never started.
+  std::int64_t tokens = -1;       ///< LLM tokens really used; -1: not known.
+  std::int64_t bench_ns = 0;      ///< > 0: let nobody in for so long.
+  std::uint64_t pool_member = 0;  ///< At a pool: whose outcome it is; 0: nobody's.
+  bool operator==(const report_outcome&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, report_outcome& x) {
+  auto& [hold, result, refund, tokens, bench_ns, pool_member] = x;
+  return f(hold, result, refund, tokens, bench_ns, pool_member);
+}
+
+/// Answers report_outcome.
+struct outcome_reply {
+  std::int64_t closed_for_ns = 0; ///< The actor refuses for so long from now on; 0: it does not.
+  bool operator==(const outcome_reply&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, outcome_reply& x) {
+  auto& [closed_for_ns] = x;
+  return f(closed_for_ns);
+}
+
+/// Asks an actor for its state.
+struct get_state {
+  bool operator==(const get_state&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_state&) {
+  return f();
+}
+
+/// One member of a pool, as the pool sees it.
+struct member_state {
+  std::uint64_t id = 0;
+  bool ejected = false;
+  bool operator==(const member_state&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, member_state& x) {
+  auto& [id, ejected] = x;
+  return f(id, ejected);
+}
+
+/// State of one actor; -1 where something is not limited.
+struct actor_state {
+  std::string path;
+  std::string level;
+  std::string node; ///< Cluster node that runs it.
+  std::int64_t permits_used = 0, permits_limit = -1;
+  std::int64_t waiting = 0, queue_size = 0;
+  std::int64_t rate_available = -1, rate_limit = -1;
+  std::int64_t tokens_used = -1, tokens_limit = -1;
+  std::string breaker; ///< closed, open, half_open.
+  std::int64_t failures = 0;
+  std::int64_t closed_for_ns = 0;
+  bool benched = false;
+  std::int64_t admitted = 0, refused = 0, succeeded = 0, failed = 0;
+  std::uint32_t restarts = 0;
+  std::vector<member_state> members; ///< Of a pool.
+  bool operator==(const actor_state&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, actor_state& x) {
+  auto& [path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
+         rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched, admitted,
+         refused, succeeded, failed, restarts, members]
+    = x;
+  return f(path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
+           rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched, admitted,
+           refused, succeeded, failed, restarts, members);
+}
+
+} // namespace echelon::messages

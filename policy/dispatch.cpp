@@ -1,0 +1,174 @@
+#include "policy/dispatch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace echelon::policy {
+
+dispatch::dispatch(std::shared_ptr<const plan> plan, topology_ptr topology, request_terms terms,
+                   hold_id hold, std::uint64_t seed)
+  : plan_(std::move(plan)), topology_(std::move(topology)), terms_(terms), hold_(hold),
+    random_(seed), stages_(plan_->stages), visits_(stages_.size()) {}
+
+action dispatch::begin(time_point now) {
+  if (stages_.empty()) return finish({give_up::kind::unavailable, {}, refusal::unavailable}, now);
+  begin_pass();
+  return next_candidate(now);
+}
+
+action dispatch::on_admission(const admission_answer& x, time_point now) {
+  const auto asked = std::exchange(asked_, {});
+  if (plan_->rotates && !ordered_ && !x.members.empty()) apply_member_order(x.members);
+  auto& seen = visits_[at_];
+  if (seen.order.empty() && !x.order.empty()) seen.order = x.order;
+  if (x.why == refusal::unavailable)
+    // Whoever granted before the chain broke must give it back.
+    for (auto actor : asked) release(actor, outcome::neutral, true);
+  for (auto actor : x.trail) {
+    held_.push_back(actor);
+    std::erase(tickets_, actor); // A ticket became a permit.
+  }
+  if (x.why == refusal::none) {
+    drop_tickets();
+    if (waiting_since_) queued_ += now - *std::exchange(waiting_since_, std::nullopt);
+    const auto* model = model_in(at_, x.by);
+    if (model == nullptr) {
+      // Not a model of this stage: the topology changed under us.
+      release_from(0, outcome::neutral, true);
+      return finish({give_up::kind::unavailable, {}, refusal::unavailable}, now);
+    }
+    if (last_attempt_stage_ ? at_ != *last_attempt_stage_ : at_ != 0) ++moves_;
+    if (seen.attempts > 0 && !free_move(at_, *model)) ++seen.retries;
+    ++seen.attempts;
+    ++tries_[model->id];
+    ++attempts_;
+    last_attempt_stage_ = at_;
+    model_ = model->id;
+    live_ = true;
+    for (auto id : {plan_->router, plan_->node, plan_->pool})
+      if (id != 0) charged_.insert(id);
+    const auto& here = stages_[at_];
+    note(now, "attempt", here.label + "/" + model->name, "granted");
+    return start_attempt{model->name, here.label, here.group_name, here.tier_name, here.timeout};
+  }
+  std::erase(tickets_, x.by); // A refusal uses up a ticket.
+  note_refusal(x, now);
+  switch (level_of(x.by)) {
+    case level::router:
+    case level::node: blocked_ = true; break;
+    case level::pool:
+      if (x.why == refusal::open && ordered_ && x.members.empty()) {
+        for (std::size_t i = 0; i < stages_.size(); ++i)
+          if (stages_[i].pool_member == stages_[at_].pool_member) visits_[i].refused = true;
+      } else {
+        blocked_ = true;
+      }
+      break;
+    case level::group:
+      for (std::size_t i = 0; i < stages_.size(); ++i)
+        if (stages_[i].group == x.by) visits_[i].refused = true;
+      break;
+    case level::tier: seen.refused = true; break;
+    case level::model:
+      seen.passed.insert(x.by);
+      if (pick(at_) == nullptr) seen.refused = true;
+      break;
+  }
+  return next_candidate(now);
+}
+
+action dispatch::on_turn(refusal why, time_point now) {
+  const auto actor = asked_.empty() ? path_id{0} : asked_.front();
+  asked_.clear();
+  waiting_ = false;
+  if (why == refusal::none) {
+    tickets_.push_back(actor);
+    note(now, "turn", name(actor), "a permit is free");
+    begin_pass();
+    return next_candidate(now);
+  }
+  last_refusal_ = why;
+  if (now >= terms_.deadline || why == refusal::saturated) {
+    release(actor, outcome::neutral, true);
+    return finish({give_up::kind::deadline, {}, refusal::saturated}, now);
+  }
+  note(now, "refused", name(actor), std::string{to_string(why)});
+  return wait_for_room(now);
+}
+
+action dispatch::on_slept(time_point now) {
+  begin_pass();
+  if (const auto x = std::exchange(resume_, std::nullopt)) {
+    auto& seen = visits_[x->first];
+    seen.left = false;
+    seen.no_retry.erase(x->second);
+    if (const auto* model = model_in(x->first, x->second); model && may_try(x->first, *model))
+      return ask_stage(x->first, x->second, now);
+  }
+  return next_candidate(now);
+}
+
+action dispatch::on_failure(const attempt_result& x, time_point now) {
+  live_ = false;
+  auto& seen = visits_[at_];
+  const auto& here = stages_[at_];
+  const auto* model = model_in(at_, model_);
+  const auto rule = rule_of(x.kind);
+  note(now, "failed", here.label + "/" + model->name, std::string{to_string(x.kind)});
+  if (rule.counts) seen.blamed = true;
+  // The tier is asked anew for each attempt; what lies above it is kept while we stay.
+  const auto keep = std::find(held_.begin(), held_.end(), here.tier) - held_.begin();
+  release_from(static_cast<std::size_t>(keep), outcome::neutral, false);
+  if (x.committed || !rule.move_on) {
+    leave(at_, std::nullopt);
+    return finish({give_up::kind::upstream, {}, refusal::none}, now);
+  }
+  lost_provider_ = model->provider;
+  lost_group_ = here.group;
+  const bool may_retry = rule.retry_here && !rule.bench && x.model_closed_for == duration::zero();
+  if (!may_retry) seen.no_retry.insert(model_);
+  if (rule.retry_here && rule.bench && tries_[model_] <= here.max_retries)
+    later_.push_back({at_, model_, now + x.model_closed_for});
+  begin_pass();
+  while (const auto* next = pick(at_)) {
+    if (tries_.count(next->id) == 0) return ask_stage(at_, next->id, now);
+    // The same model again: full jitter over a doubling base; Retry-After is the floor.
+    constexpr duration longest = std::chrono::seconds{60};
+    const auto doublings = std::min<std::uint32_t>(tries_[next->id] - 1, 16);
+    const auto cap = std::min<duration>(longest, plan_->retry_delay * (1LL << doublings));
+    auto wait = duration{std::uniform_int_distribution<std::int64_t>{0, cap.count()}(random_)};
+    if (next->id == model_ && x.retry_after) wait = std::max(wait, *x.retry_after);
+    if (wait >= terms_.deadline - now) {
+      seen.no_retry.insert(next->id); // Longer than the time left.
+      continue;
+    }
+    if (wait == duration::zero()) return ask_stage(at_, next->id, now);
+    release_from(0, outcome::neutral, false);
+    resume_ = {at_, next->id};
+    note(now, "backoff", name(next->id),
+         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()) + " ms");
+    return sleep_until{now + wait};
+  }
+  std::optional<std::size_t> to;
+  const auto from = at_;
+  visits_[from].left = true;
+  for (std::size_t i = 0; i < stages_.size() && !to; ++i)
+    if (eligible(i)) to = i;
+  leave(from, to);
+  if (to) note(now, "move", stages_[*to].label, std::string{to_string(here.strategy)});
+  return next_candidate(now);
+}
+
+action dispatch::on_success(std::int64_t tokens, time_point now) {
+  live_ = false;
+  note(now, "answered", stages_[at_].label, "");
+  while (!held_.empty()) {
+    const auto actor = held_.back();
+    held_.pop_back();
+    release(actor, outcome::success, false, tokens);
+  }
+  drop_tickets();
+  return done{};
+}
+
+} // namespace echelon::policy

@@ -1,0 +1,211 @@
+// Which candidate comes next.
+#include "policy/dispatch.hpp"
+
+#include <algorithm>
+
+namespace echelon::policy {
+
+const stage_model* dispatch::model_in(std::size_t index, path_id id) const {
+  for (const auto& x : stages_[index].models)
+    if (x.id == id) return &x;
+  return nullptr;
+}
+
+/// Whether the stage may be entered: not refused or left, and within the cap on moves.
+bool dispatch::eligible(std::size_t index) const {
+  const auto& seen = visits_[index];
+  if (seen.left || seen.refused) return false;
+  const bool moves = last_attempt_stage_ ? index != *last_attempt_stage_ : index != 0;
+  if (moves && (!plan_->fallback || moves_ >= plan_->max_moves)) return false;
+  return pick(index) != nullptr;
+}
+
+/// A move that the group's strategy makes within a tier; it is no retry.
+bool dispatch::free_move(std::size_t index, const stage_model& x) const {
+  if (tries_.count(x.id) != 0) return false;
+  switch (stages_[index].strategy) {
+    case fallback_strategy::echelon_down: return false;
+    case fallback_strategy::model_rotate: return true;
+    case fallback_strategy::provider_failover: return !lost_provider_ || x.provider != *lost_provider_;
+  }
+  return false;
+}
+
+bool dispatch::may_try(std::size_t index, const stage_model& x) const {
+  const auto& seen = visits_[index];
+  const auto& here = stages_[index];
+  if (seen.passed.count(x.id) != 0 || seen.no_retry.count(x.id) != 0) return false;
+  const auto tried = tries_.find(x.id);
+  if (tried != tries_.end() && tried->second > here.max_retries) return false;
+  if (seen.attempts == 0) {
+    // A lower tier under provider_failover is entered for another provider only.
+    const bool bound = here.strategy == fallback_strategy::provider_failover && lost_provider_
+                       && here.group == lost_group_;
+    return !bound || x.provider != *lost_provider_;
+  }
+  return free_move(index, x) || seen.retries < here.max_retries;
+}
+
+/// The best model of the stage: a free move first, then an untried one, then the least tried.
+const stage_model* dispatch::pick(std::size_t index) const {
+  const stage_model* best = nullptr;
+  auto best_rank = std::pair{2, std::uint32_t{0}};
+  const auto consider = [&](const stage_model& x) {
+    if (!may_try(index, x)) return;
+    const auto tried = tries_.find(x.id);
+    const auto rank = std::pair{free_move(index, x) ? 0 : 1,
+                                tried == tries_.end() ? std::uint32_t{0} : tried->second};
+    if (best == nullptr || rank < best_rank) {
+      best = &x;
+      best_rank = rank;
+    }
+  };
+  const auto& seen = visits_[index];
+  for (auto id : seen.order)
+    if (const auto* x = model_in(index, id)) consider(*x);
+  if (seen.order.empty())
+    for (const auto& x : stages_[index].models) consider(x);
+  return best;
+}
+
+void dispatch::begin_pass() {
+  for (auto& x : visits_) {
+    x.passed.clear();
+    x.refused = false;
+  }
+  saturated_.clear();
+  rate_limited_ = closed_ = blocked_ = false;
+  soonest_ = {};
+}
+
+action dispatch::next_candidate(time_point now) {
+  if (now >= terms_.deadline) return finish({give_up::kind::deadline, {}, refusal::none}, now);
+  if (plan_->rotates && !ordered_ && !blocked_) return ask_stage(0, 0, now);
+  if (!blocked_)
+    for (std::size_t i = 0; i < stages_.size(); ++i)
+      if (eligible(i)) {
+        const auto& seen = visits_[i];
+        // The tier chooses on the first visit; later it has told its order.
+        return ask_stage(i, seen.order.empty() ? 0 : pick(i)->id, now);
+      }
+  return exhausted(now);
+}
+
+action dispatch::ask_stage(std::size_t index, path_id model, time_point now) {
+  at_ = index;
+  const auto& here = stages_[index];
+  const bool alone = here.tier == 0;
+  const auto wanted = full_route(index, alone ? here.models.front().id : model);
+  std::size_t common = 0;
+  while (common < held_.size() && common < wanted.size() && held_[common] == wanted[common]) ++common;
+  release_from(common, outcome::neutral, true);
+  ask_admission x;
+  x.hold = hold_;
+  x.route.assign(wanted.begin() + static_cast<std::ptrdiff_t>(common), wanted.end());
+  x.tokens = terms_.tokens;
+  x.charged.assign(charged_.begin(), charged_.end());
+  for (const auto& m : here.models) {
+    if (!may_try(index, m)) x.exclude.push_back(m.id);
+    else if (tries_.count(m.id) != 0) x.avoid.push_back(m.id);
+  }
+  asked_ = x.route;
+  static_cast<void>(now);
+  return x;
+}
+
+void dispatch::note_refusal(const admission_answer& x, time_point now) {
+  last_refusal_ = x.why;
+  note(now, "refused", name(x.by), std::string{to_string(x.why)});
+  if (x.why == refusal::saturated || x.why == refusal::queue_full) {
+    if (std::find(saturated_.begin(), saturated_.end(), x.by) == saturated_.end())
+      saturated_.push_back(x.by);
+  } else if (x.why == refusal::rate_limited) {
+    rate_limited_ = true;
+  } else {
+    closed_ = true;
+  }
+  const auto wait = x.retry_after;
+  if (wait > duration::zero() && (soonest_ == duration::zero() || wait < soonest_)) soonest_ = wait;
+}
+
+void dispatch::apply_member_order(const std::vector<path_id>& members) {
+  std::vector<stage> sorted;
+  for (auto member : members)
+    for (const auto& x : stages_)
+      if (x.pool_member == member) sorted.push_back(x);
+  stages_ = std::move(sorted);
+  visits_.assign(stages_.size(), {});
+  ordered_ = true;
+  at_ = 0;
+}
+
+action dispatch::exhausted(time_point now) {
+  release_from(0, outcome::neutral, true);
+  if (!saturated_.empty()) return wait_for_room(now);
+  return retry_later(now);
+}
+
+// Second pass: wait where the preferred candidate was full. Actors are acquired top down: a ticket
+// above the new place is kept, one below it is given back, so no two requests can hold each other up.
+action dispatch::wait_for_room(time_point now) {
+  while (!saturated_.empty()) {
+    const auto actor = saturated_.front();
+    saturated_.erase(saturated_.begin());
+    const auto keep = [&](path_id held) { return level_of(held) < level_of(actor); };
+    for (auto i = tickets_.begin(); i != tickets_.end();) {
+      if (keep(*i)) {
+        ++i;
+        continue;
+      }
+      release(*i, outcome::neutral, true);
+      i = tickets_.erase(i);
+    }
+    if (!waiting_since_) waiting_since_ = now;
+    asked_ = {actor};
+    waiting_ = true;
+    note(now, "wait", name(actor), "every candidate is full");
+    return wait_turn{actor, {hold_, terms_.priority, terms_.deadline, *waiting_since_}};
+  }
+  return retry_later(now);
+}
+
+// Nothing can start now: a model that asked to wait is the last resort.
+action dispatch::retry_later(time_point now) {
+  while (!later_.empty()) {
+    const auto first = std::min_element(later_.begin(), later_.end(),
+                                        [](const auto& a, const auto& b) { return a.when < b.when; });
+    const auto x = *first;
+    later_.erase(first);
+    auto& seen = visits_[x.stage];
+    const bool moves = last_attempt_stage_ && x.stage != *last_attempt_stage_;
+    if (x.when >= terms_.deadline || seen.retries >= stages_[x.stage].max_retries
+        || (moves && moves_ >= plan_->max_moves))
+      continue;
+    drop_tickets();
+    resume_ = {x.stage, x.model};
+    note(now, "backoff", name(x.model), "until its Retry-After has passed");
+    return sleep_until{x.when};
+  }
+  if (attempts_ > 0) return finish({give_up::kind::upstream, soonest_, last_refusal_}, now);
+  if (rate_limited_ || last_refusal_ == refusal::queue_full || last_refusal_ == refusal::saturated)
+    return finish({give_up::kind::no_room, soonest_, last_refusal_}, now);
+  if (last_refusal_ == refusal::unavailable)
+    return finish({give_up::kind::unavailable, soonest_, last_refusal_}, now);
+  return finish({give_up::kind::all_open, soonest_, last_refusal_}, now);
+}
+
+action dispatch::finish(give_up x, time_point now) {
+  bool blamed = false;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (!visits_[i].blamed) continue;
+    blamed = true;
+    blame_outer(stages_[i]);
+  }
+  if (blamed) blame(plan_->node, 0);
+  release_from(0, outcome::neutral, !live_);
+  drop_tickets();
+  note(now, "give_up", plan_->target, std::string{to_string(x.reason)});
+  return x;
+}
+
+} // namespace echelon::policy

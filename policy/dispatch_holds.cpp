@@ -1,0 +1,122 @@
+// What a request holds at which actors, and how it gives that back.
+#include "policy/dispatch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace echelon::policy {
+
+level dispatch::level_of(path_id id) const {
+  const auto* x = topology_->find(id);
+  return x ? x->at : level::model;
+}
+
+std::string dispatch::name(path_id id) const {
+  return std::string{topology_->path(id)};
+}
+
+void dispatch::note(time_point now, std::string what, std::string actor, std::string reason) {
+  constexpr std::size_t most = 200; // A decision record is bounded.
+  if (steps_.size() < most)
+    steps_.push_back({now, std::move(what), std::move(actor), std::move(reason)});
+}
+
+std::vector<path_id> dispatch::full_route(std::size_t index, path_id model) const {
+  std::vector<path_id> route;
+  for (auto id : {plan_->router, plan_->node, plan_->pool})
+    if (id != 0) route.push_back(id);
+  if (plan_->rotates && !ordered_) return route;
+  const auto& x = stages_[index];
+  for (auto id : {x.group, x.tier, model})
+    if (id != 0) route.push_back(id);
+  return route;
+}
+
+void dispatch::release(path_id actor, outcome result, bool refund, std::int64_t tokens) {
+  actor_release x;
+  x.actor = actor;
+  x.release = {hold_, result, refund && charged_.count(actor) == 0, tokens, {}};
+  if (actor == plan_->pool && at_ < stages_.size()) x.pool_member = stages_[at_].pool_member;
+  releases_.push_back(x);
+}
+
+void dispatch::release_from(std::size_t first, outcome result, bool refund) {
+  while (held_.size() > first) {
+    const auto actor = held_.back();
+    held_.pop_back();
+    release(actor, result, refund);
+  }
+}
+
+void dispatch::drop_tickets() {
+  for (auto actor : tickets_) release(actor, outcome::neutral, true);
+  tickets_.clear();
+}
+
+actor_release dispatch::failure_release(failure_class kind, std::optional<duration> retry_after,
+                                        std::int64_t tokens) {
+  const auto rule = rule_of(kind);
+  actor_release x;
+  x.actor = model_;
+  x.release.id = hold_;
+  x.release.result = rule.counts ? outcome::failure : outcome::neutral;
+  x.release.tokens = tokens;
+  if (rule.bench) x.release.bench = bench_time(kind, retry_after);
+  std::erase(held_, model_);
+  return x;
+}
+
+duration dispatch::bench_time(failure_class kind, std::optional<duration> retry_after) {
+  using namespace std::chrono_literals;
+  constexpr duration longest = 10min;
+  switch (kind) {
+    case failure_class::rate_limited: return std::clamp<duration>(retry_after.value_or(0ns), 0ns, longest);
+    case failure_class::quota_exhausted: return longest;
+    case failure_class::credential:
+    case failure_class::model_missing: return 60s;
+    default: return 0ns;
+  }
+}
+
+// Tells `actor` once of a failure that counts against it; its hold, if any, ends with that.
+void dispatch::blame(path_id actor, path_id pool_member) {
+  if (actor == 0 || !told_.insert({actor, pool_member}).second) return;
+  const bool whole = pool_member == 0;
+  if (whole) std::erase(held_, actor);
+  releases_.push_back({actor, {whole ? hold_ : 0, outcome::failure, false, -1, {}}, pool_member});
+}
+
+// The request leaves stage `index` for good, for `next` or for nowhere.
+void dispatch::leave(std::size_t index, std::optional<std::size_t> next) {
+  const auto& from = stages_[index];
+  visits_[index].left = true;
+  if (visits_[index].blamed) blame(from.tier, 0);
+  if (!next || stages_[*next].group != from.group) blame_outer(from);
+}
+
+// The group and the pool member of `from` have failed this request if any of their stages has.
+void dispatch::blame_outer(const stage& from) {
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (!visits_[i].blamed) continue;
+    if (stages_[i].group == from.group) blame(from.group, 0);
+    if (from.pool_member != 0 && stages_[i].pool_member == from.pool_member)
+      blame(plan_->pool, from.pool_member);
+  }
+}
+
+void dispatch::abandon(time_point now, std::int64_t tokens) {
+  if (live_ && model_ != 0 && std::erase(held_, model_) != 0)
+    release(model_, outcome::neutral, false, tokens);
+  // A pending ask is given back by whoever receives its late answer.
+  if (waiting_) release(asked_.front(), outcome::neutral, true);
+  release_from(0, outcome::neutral, !live_);
+  drop_tickets();
+  live_ = waiting_ = false;
+  note(now, "abandoned", "", "the client left or the router stopped");
+}
+
+std::vector<actor_release> dispatch::take_releases() {
+  return std::exchange(releases_, {});
+}
+
+} // namespace echelon::policy

@@ -1,0 +1,98 @@
+/// One level's gate: permits, queue, limiters and breaker, taken all together or not at all.
+#pragma once
+
+#include "policy/breaker.hpp"
+#include "policy/limiter.hpp"
+#include "policy/queue.hpp"
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace echelon::policy {
+
+/// Why a gate said no.
+enum class refusal : std::uint8_t {
+  none,         ///< It said yes.
+  saturated,    ///< No permit is free.
+  queue_full,   ///< No permit is free and nobody more may wait.
+  rate_limited, ///< The rate or token window is spent.
+  open,         ///< The breaker is open.
+  benched,      ///< The member asked to be left alone (429), or its key is dead.
+  unavailable,  ///< The actor is gone or has never heard of the target.
+};
+[[nodiscard]] std::string_view to_string(refusal x);
+
+struct gate_verdict {
+  refusal why = refusal::none;
+  duration retry_after{}; ///< With a refusal: when the same call could succeed; 0: not known.
+  [[nodiscard]] bool admitted() const { return why == refusal::none; }
+};
+
+/// What one admission asks for.
+struct gate_ask {
+  hold_id id = 0;
+  bool charge = true;      ///< Take a rate unit (false: this request has paid already).
+  std::int64_t tokens = 0; ///< LLM tokens to reserve where tokens are limited.
+};
+
+/// How a hold ends.
+struct gate_release {
+  hold_id id = 0;
+  outcome result = outcome::neutral;
+  bool refund = false;             ///< The attempt never started: rate units go back.
+  std::int64_t tokens = -1;        ///< Really used; -1: unknown, the reserve stands.
+  duration bench{};                ///< > 0: let nobody in for so long.
+};
+
+struct gate_snapshot {
+  std::int64_t permits_used = 0, permits_limit = -1; ///< -1: no limit.
+  std::int64_t waiting = 0, queue_size = 0;
+  std::int64_t rate_available = -1, rate_limit = -1;
+  std::int64_t tokens_used = -1, tokens_limit = -1;
+  breaker_state breaker = breaker_state::closed;
+  std::int64_t failures = 0;
+  duration breaker_wait{};
+  bool benched = false;
+  std::int64_t admitted = 0, refused = 0, succeeded = 0, failed = 0; ///< Totals.
+};
+
+class gate {
+public:
+  gate(const gate_settings& settings, time_point now);
+
+  /// Takes permit, rate unit, tokens and breaker pass, or nothing. A ticket of the same id (see
+  /// wait()) serves as the permit and is used up, also by a refusal.
+  [[nodiscard]] gate_verdict admit(const gate_ask& ask, time_point now);
+  /// Waits for a permit. @returns none if a permit was free: the ticket is held at once; saturated
+  /// if it waits now (woken() will name it); queue_full; open or benched.
+  [[nodiscard]] gate_verdict wait(const waiter& x, time_point now);
+  /// Ends a hold, a ticket or a wait; an unknown id is none of these: a `failure` still counts.
+  void release(const gate_release& x, time_point now);
+  /// Waiters that hold a ticket since the last call; each must be told.
+  [[nodiscard]] std::vector<hold_id> woken(time_point now);
+  void apply(const gate_settings& settings, time_point now);
+
+  [[nodiscard]] gate_snapshot snapshot(time_point now) const;
+  [[nodiscard]] duration breaker_wait(time_point now) const { return breaker_.wait(now); }
+  [[nodiscard]] bool benched(time_point now) const { return breaker_.benched(now); }
+
+private:
+  struct hold {
+    bool ticket = false; // A permit kept for a waiter that was woken.
+    bool charged = false;
+    bool tokens = false;
+    breaker_pass pass;
+  };
+  [[nodiscard]] bool permit_free() const;
+
+  gate_settings settings_;
+  breaker breaker_;
+  admission_queue queue_;
+  std::optional<rate_limiter> rate_;
+  std::optional<sliding_window> tokens_;
+  std::unordered_map<hold_id, hold> holds_;
+  std::int64_t admitted_ = 0, refused_ = 0, succeeded_ = 0, failed_ = 0;
+};
+
+} // namespace echelon::policy

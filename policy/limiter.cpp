@@ -1,0 +1,167 @@
+#include "policy/limiter.hpp"
+
+#include <algorithm>
+
+namespace echelon::policy {
+namespace {
+
+// One token in credit: micro-tokens per second times nanoseconds give 1e-15 tokens.
+constexpr std::uint64_t credit_per_token = 1'000'000'000'000'000;
+
+template <class... Fs>
+struct overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+overloaded(Fs...) -> overloaded<Fs...>;
+
+} // namespace
+
+token_bucket::token_bucket(token_bucket_settings settings, time_point now)
+  : settings_(settings), credit_(full()), updated_(now) {}
+
+token_bucket::credit token_bucket::full() const {
+  return static_cast<credit>(settings_.bucket_size) * credit_per_token;
+}
+
+token_bucket::credit token_bucket::credit_at(time_point now) const {
+  if (now <= updated_) return credit_;
+  const auto elapsed = static_cast<std::uint64_t>((now - updated_).count());
+  const credit gained = static_cast<credit>(elapsed)
+                        * static_cast<std::uint64_t>(settings_.refill_micro_per_second);
+  return std::min(full(), credit_ + gained);
+}
+
+duration token_bucket::try_take(time_point now) {
+  credit_ = credit_at(now);
+  updated_ = std::max(updated_, now);
+  if (credit_ >= credit_per_token) {
+    credit_ -= credit_per_token;
+    return duration::zero();
+  }
+  const auto rate = static_cast<std::uint64_t>(settings_.refill_micro_per_second);
+  const credit missing = credit_per_token - credit_;
+  return duration{static_cast<std::int64_t>((missing + rate - 1) / rate)};
+}
+
+void token_bucket::refund() {
+  credit_ = std::min(full(), credit_ + credit_per_token);
+}
+
+void token_bucket::apply(token_bucket_settings settings, time_point now) {
+  credit_ = credit_at(now);
+  updated_ = std::max(updated_, now);
+  settings_ = settings;
+  credit_ = std::min(credit_, full());
+}
+
+std::int64_t token_bucket::available(time_point now) const {
+  return static_cast<std::int64_t>(credit_at(now) / credit_per_token);
+}
+
+void sliding_window::expire(time_point now) {
+  while (!entries_.empty() && now - entries_.front().at > settings_.window) {
+    used_ -= entries_.front().units;
+    entries_.pop_front();
+  }
+}
+
+duration sliding_window::try_take(hold_id id, std::int64_t units, time_point now) {
+  expire(now);
+  if (used_ == 0 || used_ + units <= settings_.max_units) {
+    entries_.push_back({now, id, units});
+    used_ += units;
+    return duration::zero();
+  }
+  // The first moment at which enough of the oldest entries have left.
+  const auto target = std::max<std::int64_t>(settings_.max_units - units, 0);
+  auto left = used_;
+  for (const auto& x : entries_) {
+    left -= x.units;
+    if (left <= target) return x.at + settings_.window + duration{1} - now;
+  }
+  return settings_.window;
+}
+
+void sliding_window::refund(hold_id id) {
+  for (auto i = entries_.rbegin(); i != entries_.rend(); ++i) {
+    if (i->id == id) {
+      used_ -= i->units;
+      entries_.erase(std::next(i).base());
+      return;
+    }
+  }
+}
+
+void sliding_window::settle(hold_id id, std::int64_t units) {
+  for (auto i = entries_.rbegin(); i != entries_.rend(); ++i) {
+    if (i->id == id) {
+      used_ += units - i->units;
+      i->units = units;
+      return;
+    }
+  }
+}
+
+std::int64_t sliding_window::used(time_point now) const {
+  auto result = used_;
+  for (const auto& x : entries_) {
+    if (now - x.at <= settings_.window) break;
+    result -= x.units;
+  }
+  return result;
+}
+
+rate_limiter::rate_limiter(const rate_settings& settings, time_point now)
+  : impl_(std::visit(
+    overloaded{[&](const token_bucket_settings& x) {
+                 return std::variant<token_bucket, sliding_window>{token_bucket{x, now}};
+               },
+               [](const sliding_window_settings& x) {
+                 return std::variant<token_bucket, sliding_window>{sliding_window{x}};
+               }},
+    settings)) {}
+
+duration rate_limiter::try_take(hold_id id, time_point now) {
+  return std::visit(overloaded{[&](token_bucket& x) { return x.try_take(now); },
+                               [&](sliding_window& x) { return x.try_take(id, 1, now); }},
+                    impl_);
+}
+
+void rate_limiter::refund(hold_id id) {
+  std::visit(overloaded{[](token_bucket& x) { x.refund(); },
+                        [&](sliding_window& x) { x.refund(id); }},
+             impl_);
+}
+
+void rate_limiter::apply(const rate_settings& settings, time_point now) {
+  const auto* bucket = std::get_if<token_bucket_settings>(&settings);
+  const auto* window = std::get_if<sliding_window_settings>(&settings);
+  if (auto* x = std::get_if<token_bucket>(&impl_); x && bucket) {
+    x->apply(*bucket, now);
+  } else if (auto* y = std::get_if<sliding_window>(&impl_); y && window) {
+    y->apply(*window);
+  } else if (bucket) {
+    token_bucket fresh{{1, bucket->refill_micro_per_second}, now};
+    static_cast<void>(fresh.try_take(now));
+    fresh.apply(*bucket, now);
+    impl_ = fresh;
+  } else {
+    impl_ = sliding_window{*window};
+  }
+}
+
+std::int64_t rate_limiter::available(time_point now) const {
+  return std::visit(
+    overloaded{[&](const token_bucket& x) { return x.available(now); },
+               [&](const sliding_window& x) {
+                 return std::max<std::int64_t>(0, x.limit() - x.used(now));
+               }},
+    impl_);
+}
+
+std::int64_t rate_limiter::limit() const {
+  return std::visit([](const auto& x) { return x.limit(); }, impl_);
+}
+
+} // namespace echelon::policy

@@ -1,0 +1,142 @@
+#include "providers/http_transport_connect.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace echelon::providers {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto stagger_time = 250ms;
+
+/// Alternates the families, beginning with `first` if there is one of it.
+std::vector<asio::ip::tcp::endpoint> interleave(const asio::ip::tcp::resolver::results_type& found,
+                                                std::optional<asio::ip::tcp> first) {
+  using tcp = asio::ip::tcp;
+  std::vector<tcp::endpoint> own;
+  std::vector<tcp::endpoint> other;
+  for (const auto& entry : found) {
+    const auto at = entry.endpoint();
+    if (!first) first = at.protocol();
+    (at.protocol() == *first ? own : other).push_back(at);
+  }
+  std::vector<tcp::endpoint> out;
+  for (std::size_t i = 0; i < std::max(own.size(), other.size()); ++i) {
+    if (i < own.size()) out.push_back(own[i]);
+    if (i < other.size()) out.push_back(other[i]);
+  }
+  return out;
+}
+
+} // namespace
+
+http_connect::http_connect(asio::any_io_executor executor, http_origin origin,
+                           std::optional<tcp> prefer)
+    : socket(executor), executor_(executor), origin_(std::move(origin)), prefer_(prefer),
+      resolver_(executor), stagger_(executor), done_(executor) {}
+
+asio::awaitable<error_code> http_connect::run() {
+  const auto self = shared_from_this();
+  if (origin_.is_address) {
+    std::vector<tcp::endpoint> one;
+    one.emplace_back(asio::ip::make_address(origin_.host), origin_.port);
+    co_return co_await run(std::move(one));
+  }
+  // A lookup cannot be interrupted, so it is not awaited itself: abort() ends the wait at once.
+  resolver_.async_resolve(origin_.host, std::to_string(origin_.port),
+                          asio::ip::resolver_base::numeric_service,
+                          [self](const error_code& ec, const tcp::resolver::results_type& found) {
+                            self->resolved(ec, found);
+                          });
+  co_return co_await finished();
+}
+
+asio::awaitable<error_code> http_connect::run(std::vector<tcp::endpoint> addresses) {
+  const auto self = shared_from_this();
+  todo_ = std::move(addresses);
+  try_next();
+  co_return co_await finished();
+}
+
+asio::awaitable<error_code> http_connect::finished() {
+  done_.expires_at(asio::steady_timer::time_point::max());
+  if (!ended_) {
+    error_code ignored;
+    co_await done_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  // The executor itself may go down: then nothing has ended.
+  if (!ended_) end(asio::error::operation_aborted);
+  co_return last_;
+}
+
+void http_connect::resolved(const error_code& ec, const tcp::resolver::results_type& found) {
+  if (ended_) return;
+  if (ec) return end(ec);
+  todo_ = interleave(found, prefer_);
+  if (todo_.empty()) return end(asio::error::host_not_found);
+  try_next();
+}
+
+void http_connect::try_next() {
+  stagger_.cancel();
+  while (!ended_ && tries_.size() < todo_.size()) {
+    const auto index = tries_.size();
+    auto& next = *tries_.emplace_back(std::make_unique<tcp::socket>(executor_));
+    error_code ec;
+    next.open(todo_[index].protocol(), ec);
+    if (ec) { // For instance a host without IPv6.
+      last_ = ec;
+      continue;
+    }
+    ++pending_;
+    next.async_connect(todo_[index], [self = shared_from_this(), index](const error_code& why) {
+      self->tried(index, why);
+    });
+    if (tries_.size() < todo_.size()) {
+      stagger_.expires_after(stagger_time);
+      stagger_.async_wait([self = shared_from_this()](const error_code& why) {
+        if (!why && !self->ended_) self->try_next();
+      });
+    }
+    return;
+  }
+  if (pending_ == 0) end(last_);
+}
+
+void http_connect::tried(std::size_t index, const error_code& ec) {
+  if (ended_) return;
+  --pending_;
+  if (!ec) {
+    socket = std::move(*tries_[index]);
+    return end({});
+  }
+  last_ = ec;
+  try_next();
+}
+
+void http_connect::end(const error_code& ec) {
+  if (ended_) return;
+  ended_ = true;
+  last_ = ec;
+  resolver_.cancel();
+  stagger_.cancel();
+  for (auto& one : tries_) {
+    error_code ignored;
+    one->close(ignored);
+  }
+  done_.cancel();
+}
+
+void http_connect::abort() {
+  end(asio::error::operation_aborted);
+  error_code ignored;
+  socket.close(ignored);
+}
+
+} // namespace echelon::providers

@@ -1,0 +1,50 @@
+/// One connection to an upstream, plain or TLS.
+#pragma once
+
+#include "providers/http_transport_origin.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace echelon::providers {
+
+/// Reads CA certificates into a client context: TLS 1.2 or newer, peers are verified. Throws
+/// transport_error (network) if `ca_file` cannot be read.
+[[nodiscard]] std::shared_ptr<boost::asio::ssl::context>
+make_tls_context(const std::string& ca_file);
+
+/// A connected socket. Closed by its destructor. Operations never throw: they set `ec`.
+class http_connection {
+public:
+  using socket_type = boost::asio::ip::tcp::socket;
+  using error_code = boost::system::error_code;
+
+  explicit http_connection(socket_type socket);
+  http_connection(socket_type socket, std::shared_ptr<boost::asio::ssl::context> context);
+
+  /// TLS only: verifies the peer against `origin.host`; sends SNI for DNS names.
+  /// @returns Empty, or why the peer is not trusted or not reachable.
+  boost::asio::awaitable<std::string> handshake(const http_origin& origin);
+  boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer into, error_code& ec);
+  boost::asio::awaitable<void> write(std::array<boost::asio::const_buffer, 2> bytes,
+                                     error_code& ec);
+  void close();
+  /// True if the peer neither closed nor sent anything while nothing was asked.
+  [[nodiscard]] bool quiet();
+
+private:
+  using tls_stream = boost::asio::ssl::stream<socket_type>;
+  socket_type& socket();
+
+  std::shared_ptr<boost::asio::ssl::context> context_;
+  std::variant<socket_type, tls_stream> stream_;
+};
+
+} // namespace echelon::providers

@@ -1,0 +1,93 @@
+#include "providers/http_transport_exchange.hpp"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace echelon::providers {
+
+namespace beast = boost::beast;
+
+namespace {
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return (u < 0x20 && c != '\t') || u == 0x7f;
+  });
+}
+
+/// Headers that the transport writes itself or that mean this hop only.
+bool is_ours(std::string_view name) {
+  static constexpr std::array names{
+      "host", "content-length", "connection", "transfer-encoding", "keep-alive", "upgrade",
+      "te",   "trailer",        "expect",     "proxy-connection"};
+  return std::any_of(names.begin(), names.end(),
+                     [&](const char* x) { return beast::iequals(name, x); });
+}
+
+bool is_hop_by_hop(std::string_view name) {
+  static constexpr std::array names{"connection", "keep-alive",        "proxy-authenticate",
+                                    "te",         "proxy-connection",  "proxy-authorization",
+                                    "trailer",    "transfer-encoding", "upgrade"};
+  return std::any_of(names.begin(), names.end(),
+                     [&](const char* x) { return beast::iequals(name, x); });
+}
+
+} // namespace
+
+std::string request_head(const http_origin& origin, const http_request& request) {
+  const auto refuse = [](const std::string& what) {
+    throw transport_error(transport_error::reason::network,
+                          what + " holds a character that HTTP does not allow");
+  };
+  const auto target = request.target.empty() ? std::string{"/"} : request.target;
+  if (has_control(target) || target.find(' ') != std::string::npos) refuse("the request's path");
+  auto out = request.method + ' ' + target + " HTTP/1.1\r\nHost: " + origin.host_header() + "\r\n";
+  bool coding_told = false;
+  for (const auto& [name, value] : request.headers) {
+    if (is_ours(name)) continue;
+    if (name.empty() || has_control(name) || name.find_first_of(" :") != std::string::npos)
+      refuse("a header's name");
+    if (has_control(value)) refuse("header " + name);
+    coding_told = coding_told || beast::iequals(name, "accept-encoding");
+    out += name + ": " + value + "\r\n";
+  }
+  if (!coding_told) out += "Accept-Encoding: identity\r\n";
+  if (!request.body.empty() || request.method == "POST")
+    out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  return out + "\r\n";
+}
+
+response_head http_exchange_state::take_head() {
+  const auto& message = parser_->get();
+  response_head out;
+  out.status = static_cast<int>(message.result_int());
+  std::string coding;
+  std::string named; // By Connection: these fields belong to this hop too.
+  for (const auto& field : message) {
+    const bool is_coding = beast::iequals(field.name_string(), "content-encoding");
+    if (!is_coding && !beast::iequals(field.name_string(), "connection")) continue;
+    auto& list = is_coding ? coding : named;
+    list += (list.empty() ? "" : ", ") + std::string{field.value()};
+  }
+  if (parser_->is_done()) coding.clear(); // No body, nothing to decode.
+  decoder_.emplace(coding);
+  beast::http::token_list hop{named};
+  for (const auto& field : message) {
+    auto name = std::string{field.name_string()};
+    if (is_hop_by_hop(name) || hop.exists(name)) continue;
+    const bool framing =
+        beast::iequals(name, "content-encoding") || beast::iequals(name, "content-length");
+    if (framing && !decoder_->plain()) continue;
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    out.headers.emplace_back(std::move(name), std::string{field.value()});
+  }
+  return out;
+}
+
+} // namespace echelon::providers

@@ -1,0 +1,67 @@
+#include "providers/http_transport_pool.hpp"
+
+namespace echelon::providers {
+
+http_pool::http_pool(boost::asio::any_io_executor executor)
+    : executor_(std::move(executor)), timer_(executor_) {}
+
+std::shared_ptr<http_connection> http_pool::take(const http_origin& origin) {
+  const auto at = idle_.find(origin);
+  if (at == idle_.end()) return nullptr;
+  std::shared_ptr<http_connection> out;
+  const auto now = std::chrono::steady_clock::now();
+  while (!out && !at->second.empty()) {
+    auto last = std::move(at->second.back());
+    at->second.pop_back();
+    if (now < last.until && last.connection->quiet()) out = std::move(last.connection);
+  }
+  if (at->second.empty()) idle_.erase(at);
+  return out;
+}
+
+void http_pool::give(const http_origin& origin, std::shared_ptr<http_connection> connection) {
+  if (closed_) return;
+  auto& row = idle_[origin];
+  if (row.size() >= idle_per_origin) row.pop_front();
+  row.push_back({std::move(connection), std::chrono::steady_clock::now() + idle_limit});
+  arm();
+}
+
+void http_pool::close() {
+  closed_ = true;
+  idle_.clear();
+  timer_.cancel();
+}
+
+std::shared_ptr<boost::asio::ssl::context> http_pool::tls(const std::string& ca_file) {
+  auto& context = tls_[ca_file];
+  if (!context) context = make_tls_context(ca_file);
+  return context;
+}
+
+void http_pool::arm() {
+  if (armed_ || closed_ || idle_.empty()) return;
+  auto first = std::chrono::steady_clock::time_point::max();
+  for (const auto& [origin, row] : idle_)
+    first = std::min(first, row.front().until);
+  armed_ = true;
+  timer_.expires_at(first);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code&) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->armed_ = false;
+    self->sweep();
+  });
+}
+
+void http_pool::sweep() {
+  const auto now = std::chrono::steady_clock::now();
+  for (auto at = idle_.begin(); at != idle_.end();) {
+    while (!at->second.empty() && at->second.front().until <= now)
+      at->second.pop_front();
+    at = at->second.empty() ? idle_.erase(at) : std::next(at);
+  }
+  arm();
+}
+
+} // namespace echelon::providers

@@ -1,0 +1,57 @@
+/// Connections that wait for their next request, and what is known of each origin.
+#pragma once
+
+#include "providers/http_transport_connection.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace echelon::providers {
+
+/// Pool of one reactor; not thread-safe. Always owned by a shared_ptr: the transport and each of
+/// its exchanges hold it.
+class http_pool : public std::enable_shared_from_this<http_pool> {
+public:
+  static constexpr std::chrono::seconds idle_limit{30};
+  static constexpr std::size_t idle_per_origin = 256;
+
+  explicit http_pool(boost::asio::any_io_executor executor);
+
+  /// The connection that was used last and is still good, or null.
+  [[nodiscard]] std::shared_ptr<http_connection> take(const http_origin& origin);
+  /// Keeps a connection whose answer was read to its end.
+  void give(const http_origin& origin, std::shared_ptr<http_connection> connection);
+  /// Drops all idle connections and keeps no more.
+  void close();
+
+  /// Client context for a CA file; read once. Throws transport_error.
+  [[nodiscard]] std::shared_ptr<boost::asio::ssl::context> tls(const std::string& ca_file);
+
+  /// Address family that connected last, by host.
+  std::map<std::string, boost::asio::ip::tcp> family;
+
+  [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+
+private:
+  struct idle {
+    std::shared_ptr<http_connection> connection;
+    std::chrono::steady_clock::time_point until;
+  };
+  void arm();
+  void sweep();
+
+  boost::asio::any_io_executor executor_;
+  boost::asio::steady_timer timer_;
+  bool armed_ = false;
+  bool closed_ = false;
+  std::map<http_origin, std::deque<idle>> idle_; ///< Oldest first; no empty entries.
+  std::map<std::string, std::shared_ptr<boost::asio::ssl::context>> tls_;
+};
+
+} // namespace echelon::providers

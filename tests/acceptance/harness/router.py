@@ -1,0 +1,112 @@
+"""A running `echelon serve`."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+
+from harness import client
+
+BINARY = os.environ.get("ECHELON_BIN", "echelon")
+LISTENING = re.compile(r"echelon listening on (http://[0-9.:]+)")
+
+
+def run(*args, env=None, timeout=30):
+    """Runs one command of the binary to its end."""
+    return subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=timeout, check=False,
+                          env={**os.environ, **(env or {})})
+
+
+class Router:
+    """Starts with a configuration given as a dict (JSON is YAML) or a path, on a free port."""
+
+    def __init__(self, config, args=(), env=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="echelon-test-")
+        self.stderr_path = pathlib.Path(self.folder.name, "stderr")
+        self.stdout_path = pathlib.Path(self.folder.name, "stdout")
+        if isinstance(config, dict):
+            self.config_path = pathlib.Path(self.folder.name, "config.yaml")
+            self.write(config)
+        else:
+            self.config_path = pathlib.Path(config)
+        with open(self.stderr_path, "wb") as err, open(self.stdout_path, "wb") as out:
+            self.process = subprocess.Popen(
+                [BINARY, "serve", "--config", str(self.config_path), "--listen", "127.0.0.1:0", *args],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(env or {})})
+        found = client.until(self._listening, 20)
+        if not isinstance(found, str):
+            self.kill()
+            raise RuntimeError(f"echelon did not start:\n{self.log()}")
+        self.url = found
+
+    def _listening(self):
+        """The address, or true when there will be none."""
+        found = LISTENING.search(self.log())
+        return found.group(1) if found else self.process.poll() is not None
+
+    def write(self, config):
+        """Replaces the configuration file, for a reload."""
+        self.config_path.write_text(json.dumps(config, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def log(self):
+        return self.stderr_path.read_text(errors="replace")
+
+    def output(self):
+        return self.stdout_path.read_text(errors="replace") + self.log()
+
+    def rss(self):
+        """Resident memory in bytes."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()
+        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def terminate(self, timeout=40):
+        """SIGTERM; the exit code."""
+        if self.alive():
+            self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self):
+        if self.alive():
+            self.process.kill()
+        self.process.wait()
+
+    def chat(self, target="g", **kw):
+        return client.chat(self.url, target, **kw)
+
+    def get(self, path, headers=()):
+        return client.request(self.url, "GET", path, headers=headers)
+
+    def post(self, path, body=None, headers=()):
+        return client.request(self.url, "POST", path, {} if body is None else body, headers)
+
+    def actor(self, path):
+        """What /admin/state says of one actor, e.g. model/m1."""
+        for actor in self.get("/admin/state").json()["actors"]:
+            if actor["path"] == path:
+                return actor
+        raise KeyError(path)
+
+    def breaker(self, path="model/m1"):
+        """closed, open or half_open."""
+        return self.actor(path)["breaker"]["state"]
+
+    def failures(self, path="model/m1"):
+        """Consecutive failures that the breaker counts."""
+        return self.actor(path)["breaker"]["failures"]
+
+    def in_flight(self, path="echelon/g.echelon1"):
+        return self.actor(path)["permits"]["used"]
+
+    def waiting(self, path):
+        return self.actor(path)["queue"]["length"]

@@ -1,0 +1,152 @@
+#include "policy/gate.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <random>
+#include <set>
+
+using namespace echelon::policy;
+using namespace std::chrono_literals;
+
+namespace {
+
+const time_point t0{1000h};
+
+gate_settings limited(std::uint32_t permits, std::uint32_t queue) {
+  gate_settings x;
+  x.concurrency = concurrency_settings{permits, queue};
+  return x;
+}
+
+waiter waiting(hold_id id) {
+  return {id, 5, t0 + 1h, t0};
+}
+
+} // namespace
+
+TEST_CASE("a gate takes permit and rate unit together or neither", "[gate]") {
+  auto settings = limited(1, 0);
+  settings.rate = sliding_window_settings{60s, 10};
+  gate x{settings, t0};
+  REQUIRE(x.admit({1, true, 0}, t0).admitted());
+  CHECK(x.admit({2, true, 0}, t0).why == refusal::saturated);
+  // The refused one has paid nothing.
+  CHECK(x.snapshot(t0).rate_available == 9);
+  x.release({1, outcome::neutral, true, -1, {}}, t0);
+  CHECK(x.snapshot(t0).rate_available == 10);
+  CHECK(x.snapshot(t0).permits_used == 0);
+}
+
+TEST_CASE("a refusal for tokens gives the rate unit back", "[gate]") {
+  gate_settings settings;
+  settings.rate = sliding_window_settings{60s, 10};
+  settings.tokens = sliding_window_settings{60s, 100};
+  gate x{settings, t0};
+  REQUIRE(x.admit({1, true, 80}, t0).admitted());
+  const auto refused = x.admit({2, true, 80}, t0);
+  CHECK(refused.why == refusal::rate_limited);
+  CHECK(refused.retry_after == 60s + 1ns);
+  CHECK(x.snapshot(t0).rate_available == 9);
+}
+
+TEST_CASE("a freed permit is kept for the waiter, and nobody overtakes it", "[gate]") {
+  gate x{limited(1, 5), t0};
+  REQUIRE(x.admit({1, true, 0}, t0).admitted());
+  CHECK(x.wait(waiting(2), t0).why == refusal::saturated);
+  x.release({1, outcome::success, false, -1, {}}, t0);
+  CHECK(x.woken(t0) == std::vector<hold_id>{2});
+  CHECK(x.admit({3, true, 0}, t0).why == refusal::saturated);
+  CHECK(x.admit({2, true, 0}, t0).admitted());
+  CHECK(x.snapshot(t0).permits_used == 1);
+}
+
+TEST_CASE("a waiter that leaves gives up its place or its kept permit", "[gate]") {
+  gate x{limited(1, 5), t0};
+  REQUIRE(x.admit({1, true, 0}, t0).admitted());
+  static_cast<void>(x.wait(waiting(2), t0));
+  static_cast<void>(x.wait(waiting(3), t0));
+  x.release({2, outcome::neutral, true, -1, {}}, t0);
+  x.release({1, outcome::success, false, -1, {}}, t0);
+  CHECK(x.woken(t0) == std::vector<hold_id>{3});
+  x.release({3, outcome::neutral, true, -1, {}}, t0);
+  CHECK(x.snapshot(t0).permits_used == 0);
+  CHECK(x.snapshot(t0).waiting == 0);
+}
+
+TEST_CASE("RELOAD.2 a limit below what is in use lets nobody in until enough have left", "[gate]") {
+  gate x{limited(10, 0), t0};
+  for (hold_id i = 1; i <= 8; ++i) REQUIRE(x.admit({i, true, 0}, t0).admitted());
+  x.apply(limited(3, 0), t0);
+  for (hold_id i = 1; i <= 5; ++i) {
+    CHECK_FALSE(x.admit({100, true, 0}, t0).admitted());
+    x.release({i, outcome::success, false, -1, {}}, t0);
+  }
+  CHECK_FALSE(x.admit({100, true, 0}, t0).admitted());
+  x.release({6, outcome::success, false, -1, {}}, t0);
+  CHECK(x.admit({100, true, 0}, t0).admitted());
+}
+
+TEST_CASE("RELOAD.1 counts of the running window are kept when a limit changes", "[gate]") {
+  gate_settings settings;
+  settings.rate = sliding_window_settings{60s, 5};
+  gate x{settings, t0};
+  for (hold_id i = 1; i <= 5; ++i) REQUIRE(x.admit({i, true, 0}, t0).admitted());
+  settings.rate = sliding_window_settings{60s, 50};
+  for (int i = 0; i < 10; ++i) x.apply(settings, t0);
+  CHECK(x.snapshot(t0).rate_available == 45);
+}
+
+TEST_CASE("whatever happens to a gate, permits in use never exceed the limit and none is leaked",
+          "[gate][property]") {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    std::mt19937_64 random{seed};
+    const auto limit = static_cast<std::uint32_t>(1 + random() % 4);
+    auto settings = limited(limit, static_cast<std::uint32_t>(random() % 4));
+    settings.rate = sliding_window_settings{1s, 5};
+    settings.breaker = {3, 1s, 1};
+    gate x{settings, t0};
+    std::set<hold_id> held, waits, tickets;
+    auto now = t0;
+    for (hold_id id = 1; id < 400; ++id) {
+      now += std::chrono::milliseconds{random() % 300};
+      const auto admit = [&](hold_id who) {
+        if (x.admit({who, true, 0}, now).admitted()) held.insert(who);
+      };
+      switch (random() % 4) {
+        case 0: admit(id); break;
+        case 1: {
+          const auto verdict = x.wait({id, 5, now + std::chrono::seconds{random() % 20}, now}, now);
+          if (verdict.why == refusal::none) tickets.insert(id);
+          if (verdict.why == refusal::saturated) waits.insert(id);
+          break;
+        }
+        case 2:
+          if (!held.empty()) {
+            const auto who = *held.begin();
+            held.erase(held.begin());
+            x.release({who, static_cast<outcome>(random() % 3), random() % 2 == 0, -1, {}}, now);
+          }
+          break;
+        default:
+          if (!tickets.empty()) {
+            const auto who = *tickets.begin();
+            tickets.erase(tickets.begin());
+            admit(who);
+          }
+      }
+      for (auto who : x.woken(now)) {
+        REQUIRE(waits.erase(who) == 1);
+        tickets.insert(who);
+      }
+      const auto s = x.snapshot(now);
+      INFO("seed " << seed << " step " << id);
+      REQUIRE(s.permits_used <= limit);
+      REQUIRE(s.permits_used == static_cast<std::int64_t>(held.size() + tickets.size()));
+    }
+    for (auto who : held) x.release({who, outcome::neutral, false, -1, {}}, now);
+    for (auto who : tickets) x.release({who, outcome::neutral, true, -1, {}}, now);
+    for (auto who : waits) x.release({who, outcome::neutral, true, -1, {}}, now);
+    CHECK(x.snapshot(now).permits_used == 0);
+    CHECK(x.snapshot(now).waiting == 0);
+  }
+}
