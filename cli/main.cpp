@@ -26,12 +26,11 @@ int main(int argc, char** argv) {
 
   validate_options validating;
   auto* validate_command = app.add_subcommand("validate", "Check a configuration; exit 0, 1 (errors) or 2 (unreadable)");
-  validate_command->add_option("--config", validating.config, "Configuration: a file or a folder");
+  validate_command->add_option("--config", validating.config, "Configuration: a file or a folder")->required();
   validate_command->add_flag("--strict", validating.strict, "Warnings count as errors");
   validate_command->add_flag("--simulate", validating.simulate, "As for serve --simulate: no keys are needed");
   validate_command->add_option("--format", validating.format, "text, json or github")
     ->check(CLI::IsMember({"text", "json", "github"}));
-  validate_command->add_flag("--print-schema", validating.print_schema, "Print the JSON Schema of the configuration and exit");
   validate_command->callback([&] { code = validate(validating); });
 
   explain_options explaining;

@@ -2,7 +2,6 @@
 
 #include "config/explain.hpp"
 #include "config/load.hpp"
-#include "config/schema.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -39,14 +38,6 @@ nlohmann::json to_json(const config::diagnostic& x) {
 } // namespace
 
 int validate(const validate_options& options) {
-  if (options.print_schema) {
-    std::cout << config::schema_json().dump(2) << '\n';
-    return 0;
-  }
-  if (options.config.empty()) {
-    std::cerr << "echelon validate: --config is required\n";
-    return 2;
-  }
   config::load_options how;
   how.simulate = options.simulate;
   const auto result = config::load(options.config, how);

@@ -25,6 +25,8 @@ target_compile_options(echelon_options INTERFACE
 if(ECHELON_SANITIZE)
   add_compile_options(-fsanitize=${ECHELON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ECHELON_SANITIZE})
+  # Instrumented code confuses GCC's flow analysis.
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   if(ECHELON_SANITIZE MATCHES "thread")
     # GCC cannot model atomic_thread_fence under TSan and says so.
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)

@@ -47,11 +47,12 @@ private:
   void on_done(stream_update&) override {} // Not Anthropic's; some gateways add it.
 
   void on_body(const json& body, stream_update& out) override {
-    const auto completion = completion_from_message(body);
+    auto completion = completion_from_message(body);
     if (completion.is_null()) {
       out.failure = invalid_reply("upstream answered without content");
       return;
     }
+    completion["created"] = created_;
     for (auto& chunk : chunks_of(completion, created_))
       emit(std::move(chunk), out);
     usage_.take(member(body, "usage"));

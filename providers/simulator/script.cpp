@@ -2,11 +2,9 @@
 
 #include "providers/simulator/script_yaml.hpp"
 
-#include <boost/beast/core/string.hpp>
-
 #include <algorithm>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 namespace echelon::providers {
 
@@ -178,14 +176,9 @@ simulator_script parse_script(const std::string& text, std::string_view name) {
 
 simulator_script load_script(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    if (!file || !file.eof()) {
-      // An empty file gives no characters, which is no fault.
-      if (!file.is_open() || file.bad()) throw script_error(path + ": cannot be read");
-    }
-  }
-  return parse_script(text.str(), path);
+  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  if (!file.is_open() || file.bad()) throw script_error(path + ": cannot be read");
+  return parse_script(text, path);
 }
 
 } // namespace echelon::providers

@@ -149,12 +149,12 @@ TEST_CASE("embeddings are the same for the same input, as numbers or base64") {
     body.update(extra);
     return json::parse(body_of(engine()->plan(post("/v1/embeddings", body.dump()))));
   };
-  const auto plain = ask({});
+  const auto plain = ask(json::object());
   REQUIRE(plain["data"].size() == 2);
   CHECK(plain["data"][1]["index"] == 1);
   CHECK(plain["data"][0]["embedding"].size() == 3);
   CHECK(plain["data"][0]["embedding"] != plain["data"][1]["embedding"]);
-  CHECK(plain == ask({}));
+  CHECK(plain == ask(json::object()));
   CHECK(plain["usage"]["total_tokens"] == 2);
   // 3 floats of 4 bytes: 16 characters of base64 without padding.
   CHECK(ask({{"encoding_format", "base64"}})["data"][0]["embedding"].get<std::string>().size()
@@ -262,7 +262,7 @@ TEST_CASE("the first rule that matches is played and nth counts requests") {
   for (int i = 0; i < 4; ++i)
     statuses.push_back(uut->plan(chat()).status);
   CHECK(statuses == std::vector<int>{200, 500, 503, 200});
-  CHECK(uut->plan(chat({}, "poison")).status == 400);
+  CHECK(uut->plan(chat(json::object(), "poison")).status == 400);
   auto request = chat();
   request.headers.emplace_back("x-a", "1");
   CHECK(uut->plan(request).status == 401);

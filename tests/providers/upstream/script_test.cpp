@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 using namespace echelon::providers;
 using namespace std::chrono_literals;
@@ -136,9 +137,8 @@ TEST_CASE("keys that exclude each other are faults") {
 }
 
 TEST_CASE("a script comes from a file, and a missing file is named") {
-  const auto path =
-      std::filesystem::temp_directory_path()
-      / ("echelon-script-" + std::to_string(std::hash<const void*>{}(&path)) + ".yaml");
+  const auto path = std::filesystem::temp_directory_path()
+                    / ("echelon-script-" + std::to_string(::getpid()) + ".yaml");
   std::ofstream{path} << "rules: [{then: {status: 503}}]";
   CHECK(load_script(path.string()).rules.at(0).then.status == 503);
   std::ofstream{path, std::ios::trunc} << "";

@@ -86,7 +86,7 @@ TEST_CASE("JSON nested too deep is no JSON", "[json]") {
 }
 
 TEST_CASE("counts are read whatever their type, and nothing else is", "[json]") {
-  const json value{{"a", 3}, {"b", 3.0}, {"c", -3}, {"d", 3.5}, {"e", "3"}, {"f", 1e300}};
+  const nlohmann::json value{{"a", 3}, {"b", 3.0}, {"c", -3}, {"d", 3.5}, {"e", "3"}, {"f", 1e300}};
   CHECK(count_of(value, "a") == 3);
   CHECK(count_of(value, "b") == 3);
   for (const auto* key : {"c", "d", "e", "f", "g"})

@@ -1,0 +1,219 @@
+#include "config/document.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <sstream>
+
+namespace echelon::config {
+namespace {
+
+constexpr std::size_t max_bytes = std::size_t{16} << 20U;
+constexpr std::size_t max_depth = 64;
+
+struct too_deep : std::exception {
+  explicit too_deep(place p) : at(std::move(p)) {}
+  place at;
+};
+
+class tree_builder : public YAML::EventHandler {
+public:
+  tree_builder(const std::string& file, diagnostics& out) : file_(file), out_(out) {}
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    add(make(mark, yaml_node::kind::null), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto i = anchors_.find(anchor);
+    if (i == anchors_.end()) {
+      out_.error(at(mark), "bad-alias", "an alias inside its own anchor");
+      add(make(mark, yaml_node::kind::null), 0);
+    } else {
+      put(i->second);
+    }
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    auto x = make(mark, yaml_node::kind::scalar);
+    x->text = value;
+    x->quoted = tag == "!";
+    add(std::move(x), anchor);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(make(mark, yaml_node::kind::list), anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(make(mark, yaml_node::kind::map), anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+  yaml_ptr root;
+
+private:
+  struct level {
+    std::shared_ptr<yaml_node> node;
+    YAML::anchor_t anchor;
+    yaml_ptr key; // Of a map: waits for its value.
+  };
+
+  place at(const YAML::Mark& m) const { return {file_, m.line + 1, m.column + 1}; }
+
+  std::shared_ptr<yaml_node> make(const YAML::Mark& mark, yaml_node::kind kind) const {
+    auto x = std::make_shared<yaml_node>();
+    x->is = kind;
+    x->at = at(mark);
+    return x;
+  }
+
+  void add(std::shared_ptr<yaml_node> x, YAML::anchor_t anchor) {
+    if (anchor != 0) anchors_[anchor] = x;
+    put(std::move(x));
+  }
+
+  void open(std::shared_ptr<yaml_node> x, YAML::anchor_t anchor) {
+    if (stack_.size() >= max_depth) throw too_deep{x->at};
+    stack_.push_back({std::move(x), anchor, nullptr});
+  }
+
+  void close() {
+    auto top = std::move(stack_.back());
+    stack_.pop_back();
+    if (top.node->is == yaml_node::kind::map) merge(*top.node);
+    add(std::move(top.node), top.anchor);
+  }
+
+  void put(yaml_ptr x) {
+    if (stack_.empty()) {
+      root = std::move(x);
+      return;
+    }
+    auto& top = stack_.back();
+    if (top.node->is == yaml_node::kind::list) {
+      top.node->items.push_back(std::move(x));
+    } else if (!top.key) {
+      if (x->is != yaml_node::kind::scalar)
+        out_.error(x->at, "bad-key", "a key must be a plain word");
+      top.key = std::move(x);
+    } else {
+      insert(*top.node, std::move(top.key), std::move(x));
+      top.key = nullptr;
+    }
+  }
+
+  void insert(yaml_node& map, yaml_ptr key, yaml_ptr value) {
+    for (const auto& [known, ignored] : map.entries) {
+      if (known->text != key->text) continue;
+      out_.error(key->at, "duplicate-key",
+                 "key '" + key->text + "' is given twice, first at line "
+                   + std::to_string(known->at.line));
+      return;
+    }
+    map.entries.emplace_back(std::move(key), std::move(value));
+  }
+
+  /// Applies `<<`: own keys win over merged ones, earlier merges over later ones.
+  void merge(yaml_node& map) {
+    std::vector<yaml_ptr> sources;
+    for (auto i = map.entries.begin(); i != map.entries.end();) {
+      if (i->first->text != "<<" || i->first->quoted) {
+        ++i;
+        continue;
+      }
+      const auto& value = i->second;
+      if (value->is == yaml_node::kind::map) sources.push_back(value);
+      else if (value->is == yaml_node::kind::list)
+        sources.insert(sources.end(), value->items.begin(), value->items.end());
+      else out_.error(value->at, "bad-merge", "a merge key needs a map");
+      i = map.entries.erase(i);
+    }
+    for (const auto& source : sources) {
+      for (const auto& [key, value] : source->entries) {
+        bool known = false;
+        for (const auto& [own, ignored] : map.entries) known = known || own->text == key->text;
+        if (!known) map.entries.emplace_back(key, value);
+      }
+    }
+  }
+
+  const std::string& file_;
+  diagnostics& out_;
+  std::vector<level> stack_;
+  std::map<YAML::anchor_t, yaml_ptr> anchors_;
+};
+
+/// Bytes that YAML readers take for something else than people do. @returns False: not usable.
+bool check_bytes(std::string_view text, const std::string& file, diagnostics& out) {
+  if (text.size() > max_bytes) {
+    out.error({file, 0, 0}, "too-large", "the file is larger than 16 MiB");
+    return false;
+  }
+  if (text.substr(0, 2) == "\xFF\xFE" || text.substr(0, 2) == "\xFE\xFF") {
+    out.error({file, 1, 1}, "encoding", "the file is UTF-16; save it as UTF-8");
+    return false;
+  }
+  int line = 1, column = 0;
+  bool indent = true, fine = true;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    ++column;
+    if (c == '\0') {
+      out.error({file, line, column}, "encoding", "a NUL byte");
+      return false;
+    }
+    if (indent && c == '\t') {
+      // A line of white space alone does no harm.
+      const auto rest = text.find_first_not_of(" \t\r", i);
+      if (rest != std::string_view::npos && text[rest] != '\n' && text[rest] != '#') {
+        out.error({file, line, column}, "indentation", "a tab as indentation; use spaces");
+        fine = false;
+      }
+      indent = false;
+    } else if (indent && text.substr(i, 2) == "\xC2\xA0") {
+      out.error({file, line, column}, "indentation", "a non-breaking space as indentation; use plain spaces");
+      fine = false;
+      indent = false;
+    } else if (c != ' ') {
+      indent = false;
+    }
+    if (c == '\n') {
+      ++line;
+      column = 0;
+      indent = true;
+    }
+  }
+  return fine;
+}
+
+} // namespace
+
+yaml_ptr parse_yaml(std::string_view text, const std::string& file, diagnostics& out) {
+  if (!check_bytes(text, file, out)) return nullptr;
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+  std::istringstream in{std::string{text}};
+  tree_builder tree{file, out};
+  try {
+    YAML::Parser parser{in};
+    if (!parser.HandleNextDocument(tree)) return nullptr;
+    auto root = tree.root;
+    tree_builder second{file, out};
+    if (parser.HandleNextDocument(second) && second.root) {
+      out.error(second.root->at, "several-documents", "more than one document (---) in one file");
+      return nullptr;
+    }
+    return root;
+  } catch (const YAML::Exception& error) {
+    out.error({file, error.mark.line + 1, error.mark.column + 1}, "syntax", "not valid YAML: " + error.msg);
+  } catch (const too_deep& error) {
+    out.error(error.at, "too-deep", "nested more than 64 levels deep");
+  }
+  return nullptr;
+}
+
+} // namespace echelon::config

@@ -1,0 +1,172 @@
+#include "config/load.hpp"
+
+#include "config/sections.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace echelon::config {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using section_reader = void (*)(loading&, const yaml_ptr&);
+
+/// Every top-level key, in the order in which it must be read.
+constexpr std::pair<const char*, section_reader> sections[] = {
+  {"providers", read_providers},
+  {"models", read_models},
+  {"task_groups", read_task_groups},
+  {"polling_pools", read_polling_pools},
+  {"workflow_nodes", read_workflow_nodes},
+  {"global_fallback", read_global_fallback},
+  {"concurrency_control", read_concurrency_control},
+  {"rate_limiting", read_rate_limiting},
+  {"server", read_server},
+  {"auth", read_auth},
+  {"cluster", read_cluster},
+};
+
+/// Sections that hold named things: several files may each bring some.
+bool holds_names(const std::string& section) {
+  return section == "providers" || section == "models" || section == "task_groups" || section == "polling_pools"
+         || section == "workflow_nodes";
+}
+
+/// Adds one file's sections to the whole.
+void merge(yaml_node& whole, const yaml_node& file, diagnostics& out) {
+  for (const auto& [key, value] : file.entries) {
+    const auto known = std::find_if(whole.entries.begin(), whole.entries.end(),
+                                    [&](const auto& e) { return e.first->text == key->text; });
+    if (known == whole.entries.end()) {
+      whole.entries.emplace_back(key, value);
+      continue;
+    }
+    const bool maps = known->second->is == yaml_node::kind::map && value->is == yaml_node::kind::map;
+    if (!maps) {
+      out.error(key->at, "duplicate-key",
+                "section '" + key->text + "' stands in " + known->first->at.file + " too and cannot be merged");
+      continue;
+    }
+    auto joined = std::make_shared<yaml_node>(*known->second);
+    for (const auto& [name, entry] : value->entries) {
+      const auto twin = std::find_if(joined->entries.begin(), joined->entries.end(),
+                                     [&](const auto& e) { return e.first->text == name->text; });
+      if (twin != joined->entries.end())
+        out.error(name->at, "duplicate-key",
+                  (holds_names(key->text) ? "'" : "key '") + name->text + "' of " + key->text + " is also given in "
+                    + twin->first->at.file + " at line " + std::to_string(twin->first->at.line));
+      else joined->entries.emplace_back(name, entry);
+    }
+    known->second = joined;
+  }
+}
+
+load_result read_whole(const yaml_ptr& root, const load_options& options, diagnostics& out) {
+  loading x{{}, out, options.env, options.simulate, false, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  if (!x.env)
+    x.env = [](const std::string& name) -> std::optional<std::string> {
+      const char* value = std::getenv(name.c_str());
+      return value ? std::optional<std::string>{value} : std::nullopt;
+    };
+  map_reader top{root, "", out};
+  for (const auto& [name, read] : sections) {
+    const auto node = top.take(name);
+    if (!node) continue;
+    if (node->is != yaml_node::kind::map)
+      out.error(node->at, "wrong-type", std::string{name} + " must be a map");
+    else read(x, node);
+  }
+  top.finish();
+  if (!x.groups_seen) out.error(root->at, "missing-key", "there is no task_groups section");
+  link(x);
+  check_limits(x);
+  load_result result;
+  if (!out.has_errors()) result.config = std::make_shared<const RouterConfig>(std::move(x.config));
+  result.diagnostics = out.sorted();
+  return result;
+}
+
+load_result unreadable(const std::string& path, const std::string& why) {
+  load_result result;
+  result.readable = false;
+  result.diagnostics.push_back({path, 0, 0, severity::error, why, "unreadable"});
+  return result;
+}
+
+bool is_yaml(const fs::path& x) {
+  return x.extension() == ".yaml" || x.extension() == ".yml";
+}
+
+load_result load_files(const std::vector<fs::path>& files, const load_options& options) {
+  diagnostics out;
+  auto whole = std::make_shared<yaml_node>();
+  whole->is = yaml_node::kind::map;
+  whole->at = {files.front().string(), 1, 1};
+  bool parsed = true;
+  for (const auto& file : files) {
+    std::ifstream in{file, std::ios::binary};
+    std::ostringstream text;
+    if (!in || !(text << in.rdbuf())) {
+      if (in && in.peek() == std::ifstream::traits_type::eof()) continue; // An empty file.
+      return unreadable(file.string(), "the file cannot be read");
+    }
+    const auto before = out.has_errors();
+    const auto root = parse_yaml(text.str(), file.string(), out);
+    if (!root) {
+      parsed = parsed && (before || !out.has_errors());
+    } else if (root->is == yaml_node::kind::map) {
+      merge(*whole, *root, out);
+    } else if (root->is != yaml_node::kind::null) {
+      out.error(root->at, "wrong-type", "the file must be a map of sections");
+      parsed = false;
+    }
+  }
+  if (parsed) return read_whole(whole, options, out);
+  // What cannot be parsed hides the rest: its own faults are all there is to say.
+  load_result result;
+  result.diagnostics = out.sorted();
+  return result;
+}
+
+} // namespace
+
+load_result load(const fs::path& path, const load_options& options) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (error || !fs::exists(status)) return unreadable(path.string(), "there is no such file or folder");
+  std::vector<fs::path> files;
+  if (fs::is_directory(status)) {
+    for (fs::recursive_directory_iterator i{path, error}, end; !error && i != end; i.increment(error))
+      if (i->is_regular_file(error) && is_yaml(i->path())) files.push_back(i->path());
+    if (error) return unreadable(path.string(), "the folder cannot be read: " + error.message());
+    if (files.empty()) return unreadable(path.string(), "there is no *.yaml in this folder");
+    std::sort(files.begin(), files.end());
+  } else {
+    files.push_back(path);
+  }
+  return load_files(files, options);
+}
+
+load_result load_text(std::string_view yaml, const std::string& name, const load_options& options) {
+  diagnostics out;
+  auto root = parse_yaml(yaml, name, out);
+  if (!root && !out.has_errors()) {
+    auto empty = std::make_shared<yaml_node>();
+    empty->at = {name, 1, 1};
+    root = empty;
+  }
+  if (root && root->is != yaml_node::kind::map && root->is != yaml_node::kind::null) {
+    out.error(root->at, "wrong-type", "the file must be a map of sections");
+    root = nullptr;
+  }
+  if (root) return read_whole(root, options, out);
+  load_result result;
+  result.diagnostics = out.sorted();
+  return result;
+}
+
+} // namespace echelon::config

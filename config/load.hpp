@@ -1,0 +1,37 @@
+/// Reads a configuration: a YAML file, or a folder of them.
+#pragma once
+
+#include "config/diagnostic.hpp"
+#include "config/router_config.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace echelon::config {
+
+struct load_options {
+  /// Every provider is served by the built-in simulator: no keys and no variables are needed.
+  bool simulate = false;
+  /// Environment; empty: the process's own.
+  std::function<std::optional<std::string>(const std::string&)> env;
+};
+
+struct load_result {
+  router_config_ptr config;             ///< Null if there is any error.
+  std::vector<diagnostic> diagnostics;  ///< Every fault of the whole configuration, sorted.
+  bool readable = true;                 ///< False: there is no such file, or it may not be read.
+};
+
+/// `path` is a file, or a folder whose *.yaml and *.yml are read recursively and merged by top-level
+/// key.
+[[nodiscard]] load_result load(const std::filesystem::path& path, const load_options& options = {});
+
+/// Reads `yaml` as if it were the file `name`.
+[[nodiscard]] load_result load_text(std::string_view yaml, const std::string& name,
+                                    const load_options& options = {});
+
+} // namespace echelon::config

@@ -1,0 +1,145 @@
+// task_groups and what tiers and nodes share.
+#include "config/sections.hpp"
+
+#include <algorithm>
+
+namespace echelon::config {
+
+using policy::fallback_strategy;
+
+bool check_name(const yaml_node& key, const std::string& what, diagnostics& out) {
+  const auto bad = [](char c) { return c == '.' || c == ',' || c == ' ' || c == '\t' || c == '/' || c == '\n'; };
+  if (!key.text.empty() && key.text.size() <= 128 && std::none_of(key.text.begin(), key.text.end(), bad)) return true;
+  out.error(key.at, "bad-name",
+            "the name of " + what + " must be 1 to 128 characters without dot, comma, slash or blank, not '"
+              + key.text.substr(0, 60) + "'");
+  return false;
+}
+
+void read_parameters(map_reader& from, tier_parameters& to) {
+  const word_list<std::string> formats{{"text", "text"}, {"json", "json"}};
+  const word_list<std::string> calling{{"auto", "auto"}, {"required", "required"}, {"none", "none"}};
+  if (const auto v = from.number("temperature", 0, 2)) to.temperature = v;
+  if (const auto v = from.one_of("response_format", formats)) to.response_format = *v;
+  if (const auto v = from.one_of("function_calling", calling)) to.function_calling = *v;
+  if (const auto node = from.take("thinking_config")) {
+    map_reader in{node, from.path("thinking_config"), from.out()};
+    thinking_config thinking;
+    thinking.enabled = in.boolean("enabled").value_or(false);
+    // The smallest budget that Anthropic's API takes.
+    if (const auto budget = in.count("budget_tokens", 1024)) thinking.budget_tokens = budget;
+    in.finish();
+    to.thinking = thinking;
+  }
+}
+
+namespace {
+
+policy::breaker_settings read_breaker(const yaml_ptr& node, const std::string& path, diagnostics& out) {
+  map_reader in{node, path, out};
+  policy::breaker_settings x;
+  if (const auto v = in.count("failure_threshold")) x.failure_threshold = *v;
+  if (const auto v = in.seconds("recovery_time")) x.recovery_time = *v;
+  if (const auto v = in.count("half_open_requests")) x.half_open_requests = *v;
+  in.finish();
+  return x;
+}
+
+void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml_ptr& node) {
+  map_reader in{node, "task_groups." + group.name + '.' + key.text, x.out};
+  const auto label = group.name + '.' + key.text;
+  tier_config tier;
+  tier.name = key.text;
+  if (in.find("models") == nullptr) {
+    x.out.error(key.at, "missing-key", in.path() + " needs models, a list of model names");
+  } else if (const auto models = in.texts("models")) {
+    if (models->empty()) x.out.error(in.where("models"), "empty-list", in.path("models") + " must name a model");
+    const auto& items = in.find("models")->items;
+    for (const auto& item : items) {
+      if (item->is != yaml_node::kind::scalar) continue;
+      if (std::find(tier.models.begin(), tier.models.end(), item->text) != tier.models.end()) {
+        x.out.warn(item->at, "repeated-model", in.path("models") + " names '" + item->text + "' twice");
+        continue;
+      }
+      tier.models.push_back(item->text);
+      x.model_refs.push_back({{item->text, item->at, in.path("models")}, label});
+    }
+  }
+  tier.concurrency_limit = in.count("concurrency_limit");
+  tier.rpm_limit = in.count("rpm_limit");
+  if (const auto v = in.integer("priority", -1'000'000, 1'000'000)) tier.priority = *v;
+  if (const auto v = in.seconds("timeout")) tier.timeout = *v;
+  if (const auto v = in.count("max_retries", 0)) tier.max_retries = *v;
+  read_parameters(in, tier.parameters);
+  in.finish();
+  x.tier_at[label] = key.at;
+  x.tier_limit_at[label] = in.where("concurrency_limit");
+  x.tier_rpm_at[label] = in.where("rpm_limit");
+  group.tiers.push_back(std::move(tier));
+}
+
+/// Keys of a group that are not tiers.
+const std::vector<std::string> group_keys{"description", "fallback_strategy", "circuit_breaker"};
+
+void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
+  const auto path = "task_groups." + name.text;
+  map_reader in{node, path, x.out};
+  if (node->is != yaml_node::kind::map) return;
+  group_config group;
+  group.name = name.text;
+  group.description = in.text("description").value_or("");
+  const word_list<fallback_strategy> strategies{{"echelon_down", fallback_strategy::echelon_down},
+                                                {"provider_failover", fallback_strategy::provider_failover},
+                                                {"model_rotate", fallback_strategy::model_rotate}};
+  if (const auto v = in.one_of("fallback_strategy", strategies)) group.strategy = *v;
+  if (const auto breaker = in.take("circuit_breaker")) {
+    group.breaker = read_breaker(breaker, in.path("circuit_breaker"), x.out);
+    x.own_breaker[group.name] = true;
+  }
+  for (const auto& [key, value] : node->entries) {
+    if (std::find(group_keys.begin(), group_keys.end(), key->text) != group_keys.end()) continue;
+    const bool tier = value->is == yaml_node::kind::map
+                      && std::any_of(value->entries.begin(), value->entries.end(), [](const auto& e) {
+                           return e.first->text == "models" || e.first->text == "priority";
+                         });
+    if (!tier) {
+      x.out.error(key->at, "unknown-key",
+                  "unknown key '" + key->text + "' in " + path + hint(key->text, group_keys)
+                    + " (a tier is a map with models)");
+      continue;
+    }
+    if (check_name(*key, "a tier", x.out)) read_tier(x, group, *key, value);
+  }
+  if (group.tiers.empty()) x.out.error(name.at, "missing-key", path + " has no tier: a map with models");
+  std::stable_sort(group.tiers.begin(), group.tiers.end(),
+                   [](const auto& a, const auto& b) { return a.priority < b.priority; });
+  for (std::size_t i = 1; i < group.tiers.size(); ++i)
+    if (group.tiers[i].priority == group.tiers[i - 1].priority)
+      x.out.warn(x.tier_at[group.name + '.' + group.tiers[i].name], "equal-priority",
+                 "tiers '" + group.tiers[i - 1].name + "' and '" + group.tiers[i].name
+                   + "' have the same priority; they are tried in file order");
+  x.group_at[group.name] = name.at;
+  x.config.groups.push_back(std::move(group));
+}
+
+} // namespace
+
+void read_task_groups(loading& x, const yaml_ptr& node) {
+  const map_reader in{node, "task_groups", x.out};
+  x.groups_seen = true;
+  for (const auto& [key, value] : node->entries)
+    if (check_name(*key, "a task group", x.out)) read_group(x, *key, value);
+}
+
+void read_global_fallback(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "global_fallback", x.out};
+  auto& to = x.config.fallback;
+  if (const auto v = in.boolean("enabled")) to.enabled = *v;
+  if (const auto v = in.count("max_attempts")) to.max_attempts = *v;
+  if (const auto v = in.seconds("retry_delay", true)) to.retry_delay = *v;
+  if (const auto breaker = in.take("circuit_breaker"))
+    to.breaker = read_breaker(breaker, in.path("circuit_breaker"), x.out);
+  in.finish();
+}
+
+} // namespace echelon::config

@@ -1,0 +1,178 @@
+// providers, models, server, auth and cluster.
+#include "config/sections.hpp"
+#include "config/url.hpp"
+
+#include <charconv>
+
+namespace echelon::config {
+
+namespace {
+
+/// A secret from `key`, with a warning if it stands in the file itself. Never printed.
+std::optional<std::string> secret(loading& x, map_reader& in, const std::string& key) {
+  const auto raw = in.text(key);
+  if (raw && !raw->empty() && raw->find("${") == std::string::npos)
+    x.out.warn(in.where(key), "plain-secret",
+               in.path(key) + " holds a secret in plain; take it from the environment with ${VAR}");
+  return in.expanded(key, x.env, x.simulate);
+}
+
+void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
+  map_reader in{node, "providers." + name.text, x.out};
+  if (node->is != yaml_node::kind::map) return;
+  provider_config to;
+  to.name = name.text;
+  const word_list<provider_kind> kinds{{"openai", provider_kind::openai},
+                                       {"anthropic", provider_kind::anthropic},
+                                       {"gemini", provider_kind::gemini},
+                                       {"simulator", provider_kind::simulator}};
+  if (in.find("kind") == nullptr) x.out.error(name.at, "missing-key", in.path() + " needs kind");
+  if (const auto v = in.one_of("kind", kinds)) to.kind = *v;
+  to.simulate = x.simulate || to.kind == provider_kind::simulator;
+  const auto url = in.expanded("base_url", x.env, to.simulate);
+  if (url && (!url->empty() || !to.simulate)) {
+    std::string why;
+    if (const auto good = check_base_url(*url, why)) to.base_url = *good;
+    else x.out.error(in.where("base_url"), "bad-url", in.path("base_url") + " is not a base URL: " + why);
+  } else if (!to.simulate && in.find("base_url") == nullptr) {
+    to.base_url = to.kind == provider_kind::openai      ? "https://api.openai.com/v1"
+                  : to.kind == provider_kind::anthropic ? "https://api.anthropic.com"
+                                                        : "https://generativelanguage.googleapis.com";
+  }
+  if (const auto key = secret(x, in, "api_key"); key && !key->empty()) to.api_keys.push_back(*key);
+  if (const auto list = in.texts("api_keys"))
+    for (const auto& item : in.find("api_keys")->items) {
+      if (item->is != yaml_node::kind::scalar) continue;
+      if (item->text.find("${") == std::string::npos)
+        x.out.warn(item->at, "plain-secret", in.path("api_keys") + " holds a secret in plain; use ${VAR}");
+      const auto key = expand(item->text, x.env, x.simulate, item->at, in.path("api_keys"), x.out);
+      if (key && !key->empty()) to.api_keys.push_back(*key);
+    }
+  if (const auto headers = in.take("headers")) {
+    map_reader own{headers, in.path("headers"), x.out};
+    for (const auto& [key, value] : headers->entries)
+      if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
+        if (v->find_first_of("\r\n") != std::string::npos)
+          x.out.error(value->at, "bad-header", own.path(key->text) + " holds a line break");
+        else to.headers[key->text] = *v;
+      }
+  }
+  to.ca_file = in.text("ca_file").value_or("");
+  if (const auto v = in.seconds("connect_timeout")) to.connect_timeout = *v;
+  in.finish();
+  x.provider_at[to.name] = name.at;
+  x.config.providers[to.name] = std::move(to);
+}
+
+void read_model(loading& x, const yaml_node& name, const yaml_ptr& node) {
+  map_reader in{node, "models." + name.text, x.out};
+  if (node->is != yaml_node::kind::map) return;
+  model_config to;
+  to.name = name.text;
+  to.provider = in.text("provider").value_or("");
+  if (in.find("provider") == nullptr) x.out.error(name.at, "missing-key", in.path() + " needs provider");
+  to.model = in.text("model").value_or(name.text);
+  to.rpm_limit = in.count("rpm_limit");
+  to.tpm_limit = in.count("tpm_limit");
+  to.concurrency_limit = in.count("concurrency_limit");
+  if (const auto v = in.count("weight", 0)) to.weight = *v;
+  to.context_window = in.count("context_window");
+  if (const auto v = in.count("max_output_tokens")) to.max_output_tokens = *v;
+  const word_list<std::string> ways{{"budget", "budget"}, {"adaptive", "adaptive"}, {"effort", "effort"}, {"level", "level"}};
+  if (const auto v = in.one_of("thinking", ways)) to.thinking = *v;
+  if (const auto price = in.take("price")) {
+    map_reader own{price, in.path("price"), x.out};
+    to.input_per_mtok = own.number("input_per_mtok", 0, 1'000'000).value_or(0);
+    to.output_per_mtok = own.number("output_per_mtok", 0, 1'000'000).value_or(0);
+    own.finish();
+  }
+  x.model_at[to.name] = name.at;
+  x.model_limit_at[to.name] = in.where("provider");
+  in.finish();
+  x.config.models[to.name] = std::move(to);
+}
+
+/// Splits `A:P` or `[A6]:P`; port 0: any free one.
+bool split_listen(const std::string& text, std::string& host, std::uint16_t& port) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  auto name = text.substr(0, colon);
+  if (name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
+  else if (name.find(':') != std::string::npos) return false;
+  const auto* end = text.data() + text.size();
+  std::uint16_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, number);
+  if (error != std::errc{} || stop != end) return false;
+  host = name;
+  port = number;
+  return true;
+}
+
+} // namespace
+
+void read_providers(loading& x, const yaml_ptr& node) {
+  const map_reader in{node, "providers", x.out};
+  for (const auto& [key, value] : node->entries)
+    if (check_name(*key, "a provider", x.out)) read_provider(x, *key, value);
+}
+
+void read_models(loading& x, const yaml_ptr& node) {
+  const map_reader in{node, "models", x.out};
+  for (const auto& [key, value] : node->entries) {
+    // Vendors' model names have dots: gpt-3.5-turbo.
+    if (key->text.empty() || key->text.find_first_of(" ,\t\n") != std::string::npos)
+      x.out.error(key->at, "bad-name", "the name of a model must be without blank or comma, not '" + key->text + "'");
+    else read_model(x, *key, value);
+  }
+}
+
+void read_server(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "server", x.out};
+  auto& to = x.config.server;
+  if (const auto v = in.expanded("listen", x.env, false); v && !split_listen(*v, to.host, to.port))
+    x.out.error(in.where("listen"), "bad-address", "server.listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+  to.admin_token = secret(x, in, "admin_token").value_or("");
+  if (const auto v = in.seconds("total_timeout")) to.total_timeout = *v;
+  if (const auto v = in.count("max_body_bytes")) to.max_body_bytes = *v;
+  if (const auto v = in.count("max_reply_bytes")) to.max_reply_bytes = *v;
+  if (const auto v = in.seconds("drain_timeout", true)) to.drain_timeout = *v;
+  if (const auto v = in.seconds("header_timeout")) to.header_timeout = *v;
+  if (const auto v = in.seconds("body_timeout")) to.body_timeout = *v;
+  if (const auto v = in.integer("threads", 0, 1024)) to.threads = static_cast<std::uint32_t>(*v);
+  in.finish();
+}
+
+void read_auth(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "auth", x.out};
+  if (const auto keys = in.take("keys")) {
+    map_reader own{keys, "auth.keys", x.out};
+    for (const auto& [key, value] : keys->entries)
+      if (const auto v = secret(x, own, key->text); v && !v->empty()) x.config.auth.keys[key->text] = *v;
+  }
+  in.finish();
+}
+
+void read_cluster(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "cluster", x.out};
+  static_cast<void>(in.text("name"));
+  static_cast<void>(in.text("node"));
+  static_cast<void>(in.text("listen"));
+  static_cast<void>(in.texts("seeds"));
+  static_cast<void>(in.one_of("membership", word_list<int>{{"static", 0}, {"etcd", 1}}));
+  static_cast<void>(in.one_of("partition", word_list<int>{{"strict", 0}, {"scale", 1}}));
+  if (const auto etcd = in.take("etcd")) {
+    map_reader own{etcd, "cluster.etcd", x.out};
+    static_cast<void>(own.texts("endpoints"));
+    static_cast<void>(own.seconds("lease_ttl"));
+    own.finish();
+  }
+  if (const auto tls = in.take("tls")) {
+    map_reader own{tls, "cluster.tls", x.out};
+    for (const char* key : {"cert", "key", "ca"}) static_cast<void>(own.text(key));
+    own.finish();
+  }
+  in.finish();
+  x.out.warn(in.at(), "not-yet", "this version runs as one node: the cluster section is checked but has no effect");
+}
+
+} // namespace echelon::config

@@ -1,0 +1,73 @@
+/// The sections of the configuration, each read into its part of RouterConfig. Internal to config/.
+#pragma once
+
+#include "config/reader.hpp"
+#include "config/router_config.hpp"
+
+#include <map>
+#include <string>
+
+namespace echelon::config {
+
+/// A reference by name that is looked up once everything is read.
+struct named_ref {
+  std::string name;
+  place at;
+  std::string path; ///< `workflow_nodes.planning_node.fallback_groups`
+};
+
+struct pool_refs {
+  std::vector<named_ref> members;
+};
+
+struct node_refs {
+  named_ref llm_group;
+  std::vector<named_ref> fallback_groups;
+  named_ref polling_pool;
+  place at;
+  place timeout_at;
+};
+
+/// What is being built, with the places that later checks talk about.
+struct loading {
+  RouterConfig config;
+  diagnostics& out;
+  environment env;
+  bool simulate = false;
+
+  bool groups_seen = false;
+  std::map<std::string, bool> own_breaker;         ///< Groups with a circuit_breaker of their own.
+  std::map<std::string, place> group_at;           ///< By group.
+  std::map<std::string, place> tier_at;            ///< By `group.tier`.
+  std::map<std::string, place> tier_limit_at, tier_rpm_at; ///< By `group.tier`.
+  std::vector<std::pair<named_ref, std::string>> model_refs; ///< A model's use, and the tier that uses it.
+  std::map<std::string, place> model_at, pool_at, provider_at;
+  std::map<std::string, place> model_limit_at;
+  std::vector<pool_refs> pools;
+  std::vector<node_refs> nodes;
+};
+
+void read_task_groups(loading& x, const yaml_ptr& node);
+void read_polling_pools(loading& x, const yaml_ptr& node);
+void read_workflow_nodes(loading& x, const yaml_ptr& node);
+void read_global_fallback(loading& x, const yaml_ptr& node);
+void read_concurrency_control(loading& x, const yaml_ptr& node);
+void read_rate_limiting(loading& x, const yaml_ptr& node);
+void read_providers(loading& x, const yaml_ptr& node);
+void read_models(loading& x, const yaml_ptr& node);
+void read_server(loading& x, const yaml_ptr& node);
+void read_auth(loading& x, const yaml_ptr& node);
+void read_cluster(loading& x, const yaml_ptr& node);
+
+/// Reads the values of a tier_parameters; unset ones stay.
+void read_parameters(map_reader& from, tier_parameters& to);
+
+/// Resolves references, infers models and providers, and warns of what cannot work.
+void link(loading& x);
+/// Limits that can never be reached, and timeouts that cannot hold.
+void check_limits(loading& x);
+
+/// A name that may be a target: not empty, no dot, no white space, no comma.
+[[nodiscard]] bool check_name(const yaml_node& key, const std::string& what, diagnostics& out);
+
+} // namespace echelon::config

@@ -1,0 +1,83 @@
+#include "config/url.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace echelon::config {
+namespace {
+
+bool good_port(const std::string& port) {
+  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+    return false;
+  const auto number = std::stoi(port);
+  return number >= 1 && number <= 65535;
+}
+
+bool good_host(const std::string& host) {
+  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+  });
+}
+
+} // namespace
+
+std::optional<std::string> check_base_url(const std::string& url, std::string& why) {
+  const auto scheme_end = url.find("://");
+  const auto scheme = url.substr(0, scheme_end);
+  if (scheme_end == std::string::npos || (scheme != "http" && scheme != "https")) {
+    why = "it must start with http:// or https://";
+    return std::nullopt;
+  }
+  if (url.find_first_of(" \t\r\n?#") != std::string::npos) {
+    why = "it holds a blank, a query or a fragment";
+    return std::nullopt;
+  }
+  const auto slash = url.find('/', scheme_end + 3);
+  const auto authority = url.substr(scheme_end + 3, slash == std::string::npos ? slash : slash - scheme_end - 3);
+  if (authority.find('@') != std::string::npos) {
+    why = "user and password do not belong there";
+    return std::nullopt;
+  }
+  std::string host = authority, port;
+  bool has_port = false;
+  if (!authority.empty() && authority.front() == '[') {
+    const auto close = authority.find(']');
+    in6_addr ignored{};
+    if (close == std::string::npos || inet_pton(AF_INET6, authority.substr(1, close - 1).c_str(), &ignored) != 1) {
+      why = "the IPv6 address in brackets is not one";
+      return std::nullopt;
+    }
+    const auto rest = authority.substr(close + 1);
+    host.clear();
+    has_port = !rest.empty();
+    if (has_port && rest.front() != ':') {
+      why = "there is something behind the bracket that is no port";
+      return std::nullopt;
+    }
+    port = has_port ? rest.substr(1) : "";
+  } else {
+    if (std::count(authority.begin(), authority.end(), ':') > 1) {
+      why = "an IPv6 address must be in brackets, such as http://[::1]:8080";
+      return std::nullopt;
+    }
+    const auto colon = authority.find(':');
+    has_port = colon != std::string::npos;
+    host = authority.substr(0, colon);
+    port = has_port ? authority.substr(colon + 1) : "";
+    if (!good_host(host)) {
+      why = "the host '" + host + "' is not a name or an address";
+      return std::nullopt;
+    }
+  }
+  if (has_port && !good_port(port)) {
+    why = "the port must be from 1 to 65535";
+    return std::nullopt;
+  }
+  auto result = url;
+  while (result.back() == '/') result.pop_back();
+  return result;
+}
+
+} // namespace echelon::config
