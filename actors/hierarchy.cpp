@@ -40,7 +40,7 @@ public:
   void start(const policy::topology& topology) {
     children = std::make_shared<family>(system_, where);
     supervisor_ = system_.spawn(supervisor, children);
-    companion_ = caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion>());
+    companion_ = caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion, caf::hidden>());
     companion().on_enqueue([weak = weak_from_this()](caf::mailbox_element_ptr x) {
       if (const auto self = weak.lock()) self->receive(*x);
     });
@@ -50,7 +50,9 @@ public:
   void stop() {
     children->close();
     caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
-    companion().disconnect();
+    // actor_companion::disconnect is declared but not defined in CAF 0.17.6.
+    companion().on_enqueue(nullptr);
+    companion().cleanup(caf::exit_reason::user_shutdown, nullptr);
     companion_ = nullptr;
     supervisor_ = nullptr;
   }

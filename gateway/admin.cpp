@@ -34,14 +34,15 @@ std::string_view field(const http_message& m, http::field name) {
 asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
   using result = std::vector<messages::actor_state>;
   auto executor = co_await asio::this_coro::executor;
+  // Named: GCC 12 destroys closures that are temporaries of a co_await expression twice.
+  auto initiate = [executor, &of](auto handler) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    of.hierarchy().states([executor, shared](result x) {
+      asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
+    });
+  };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(result)>(
-    [executor, &of](auto handler) {
-      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-      of.hierarchy().states([executor, shared](result x) {
-        asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
-      });
-    },
-    asio::use_awaitable);
+    std::move(initiate), asio::use_awaitable);
 }
 
 json limit(std::int64_t x) {
@@ -76,13 +77,16 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
 }
 
 asio::awaitable<void> answer(connection& to, int status, const json& body) {
-  co_await write_answer(to, status, "application/json", {}, dump(body));
+  const header_fields none;
+  const auto text = dump(body);
+  co_await write_answer(to, status, "application/json", none, text);
 }
 
 asio::awaitable<void> fail(connection& to, int status, std::string message, std::string code) {
   const api_error error{status, std::move(message), "invalid_request_error", std::move(code), ""};
-  co_await write_answer(to, status, "application/json", {},
-                        openai_chat_front().error_body(error, ""));
+  const header_fields none;
+  const auto text = openai_chat_front().error_body(error, "");
+  co_await write_answer(to, status, "application/json", none, text);
 }
 
 /// With a token: who presents it. Without: clients on this machine only.
@@ -176,8 +180,9 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   }
   if (path == "/metrics" && get) {
     const auto found = co_await states(of);
-    co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", {},
-                          of.counters().text(found, of.in_flight));
+    const header_fields none;
+    const auto text = of.counters().text(found, of.in_flight);
+    co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", none, text);
     co_return true;
   }
   constexpr std::string_view prefix = "/admin/";

@@ -21,17 +21,18 @@ using policy::clock;
 namespace {
 
 /// Runs `start(handler)`, whose handler may be called on any thread, and resumes on our executor.
+/// GCC 12 destroys closures that are temporaries of a co_await expression twice: they have names here.
 template <class Result, class Start>
 asio::awaitable<Result> answer_of(Start start) {
   auto executor = co_await asio::this_coro::executor;
+  auto initiate = [executor](auto handler, auto run) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    run([executor, shared](Result x) {
+      asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
+    });
+  };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result)>(
-    [executor](auto handler, auto run) {
-      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-      run([executor, shared](Result x) {
-        asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
-      });
-    },
-    asio::use_awaitable, std::move(start));
+    std::move(initiate), asio::use_awaitable, std::move(start));
 }
 
 /// A guess at prompt plus answer in LLM tokens: four bytes a token, and the answer's ceiling.
@@ -64,9 +65,9 @@ asio::awaitable<void> call::run() {
   std::string unknown;
   auto plan = config::plan_for(*config_->topology, request_.target, options_.fallback_groups, unknown);
   if (!plan) {
-    co_await write_error(unknown.empty() ? unknown_target(request_.target, *config_->topology)
-                                         : unknown_fallback(unknown, *config_->topology),
-                         {});
+    auto error = unknown.empty() ? unknown_target(request_.target, *config_->topology)
+                                 : unknown_fallback(unknown, *config_->topology);
+    co_await write_error(std::move(error), header_fields());
     co_return;
   }
   policy::request_terms terms;
@@ -118,10 +119,11 @@ asio::awaitable<void> call::drive(policy::action next) {
       co_await answer_failure(*g);
       co_return;
     } else {
-      if (!request_.canonical.stream)
-        co_await write_answer(client_, 200, "application/json", reply_headers(),
-                              api_.answer(request_, plain_));
       finish(200, "answered");
+      if (request_.canonical.stream) co_return;
+      const auto headers = reply_headers();
+      const auto body = api_.answer(request_, plain_);
+      co_await write_answer(client_, 200, "application/json", headers, body);
       co_return;
     }
   }
@@ -132,8 +134,8 @@ void call::flush() {
 }
 
 asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
-  co_return co_await answer_of<policy::admission_answer>(
-    [this, x = std::move(x)](auto then) { router_.hierarchy().ask(x, std::move(then)); });
+  auto start = [this, x = std::move(x)](auto then) { router_.hierarchy().ask(x, std::move(then)); };
+  co_return co_await answer_of<policy::admission_answer>(std::move(start));
 }
 
 asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
@@ -166,8 +168,8 @@ asio::awaitable<void> call::sleep(policy::time_point until) {
 
 asio::awaitable<policy::duration> call::tell_failure(const policy::attempt_result& x) {
   const auto release = dispatch_->failure_release(x.kind, x.retry_after, x.tokens);
-  co_return co_await answer_of<policy::duration>(
-    [this, release](auto then) { router_.hierarchy().tell(release, std::move(then)); });
+  auto start = [this, release](auto then) { router_.hierarchy().tell(release, std::move(then)); };
+  co_return co_await answer_of<policy::duration>(std::move(start));
 }
 
 asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
@@ -206,8 +208,8 @@ asio::awaitable<void> call::write_error(api_error error, header_fields more) {
   auto headers = reply_headers();
   headers.insert(headers.end(), more.begin(), more.end());
   finish(error.status, error.message);
-  co_await write_answer(client_, error.status, "application/json", headers,
-                        api_.error_body(error, options_.request_id));
+  const auto body = api_.error_body(error, options_.request_id);
+  co_await write_answer(client_, error.status, "application/json", headers, body);
 }
 
 asio::awaitable<void> call::answer_failure(const policy::give_up& x) {
@@ -216,7 +218,8 @@ asio::awaitable<void> call::answer_failure(const policy::give_up& x) {
     // The client has seen content: the stream ends as an error, never as complete.
     finish(error.status, error.message);
     client_.keep_alive = false;
-    co_await end_stream(client_, encoder_->error(error));
+    auto last = encoder_->error(error);
+    co_await end_stream(client_, std::move(last));
     co_return;
   }
   header_fields more;

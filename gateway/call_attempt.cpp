@@ -190,7 +190,8 @@ asio::awaitable<call::attempt_end> call::read_stream(providers::exchange& from,
       if (update.content || (finished && !update.failure)) {
         router_.counters().first_content(
           x.model, std::chrono::duration<double>(clock::now() - begun).count());
-        co_await out.begin(reply_headers(), std::exchange(held, {}));
+        const auto headers = reply_headers();
+        co_await out.begin(headers, std::move(held));
       }
     }
     if (update.failure) broken = std::move(update.failure);
@@ -204,7 +205,8 @@ asio::awaitable<call::attempt_end> call::read_stream(providers::exchange& from,
     end.failure = std::move(broken);
     co_return end;
   }
-  co_await out.end(encoder_->finish());
+  auto last = encoder_->finish();
+  co_await out.end(std::move(last));
   end.ok = true;
   end.result.tokens = total(usage);
   if (usage)

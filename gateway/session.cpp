@@ -102,10 +102,11 @@ std::optional<api_error> read_options(const http_message& m, call_options& out) 
 }
 
 asio::awaitable<void> refuse(connection& client, const front& api, api_error error,
-                             header_fields more = header_fields()) {
+                             header_fields more) {
   const auto id = new_request_id();
   more.emplace_back("x-request-id", id);
-  co_await write_answer(client, error.status, "application/json", more, api.error_body(error, id));
+  const auto body = api.error_body(error, id);
+  co_await write_answer(client, error.status, "application/json", more, body);
 }
 
 /// Errors known from the head alone, before a byte of the body is taken.
@@ -136,7 +137,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   auto error = read_options(message, options);
   if (!error) error = api.read(message.body(), request);
   if (error) {
-    co_await refuse(client, api, *error);
+    co_await refuse(client, api, std::move(*error), header_fields());
     co_return;
   }
   ++of.in_flight;
@@ -164,7 +165,7 @@ asio::awaitable<void> refuse_broken(connection& client, const error_code& error,
               "invalid_request_error", "request_too_large", ""};
   if (error == http::error::header_limit)
     answer = {431, "The request's head is too large.", "invalid_request_error", "headers_too_large", ""};
-  co_await refuse(client, openai_chat_front(), answer);
+  co_await refuse(client, openai_chat_front(), std::move(answer), header_fields());
 }
 
 /// Lets the client take the answer to a request whose body we will not read, then closes.
@@ -247,7 +248,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   } else if (!co_await serve_admin(of, client, message)) {
     const api_error nothing{404, fmt::format("There is nothing at {}.", bare.substr(0, 100)),
                             "invalid_request_error", "not_found", ""};
-    co_await refuse(client, openai_chat_front(), nothing);
+    co_await refuse(client, openai_chat_front(), nothing, header_fields());
   }
   co_return client.keep_alive;
 }

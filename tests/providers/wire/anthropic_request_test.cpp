@@ -62,7 +62,7 @@ TEST_CASE("ANTHROPIC.1 all tool results of one turn are one user message", "[ant
                 {{"type", "text"}, {"text", "go on"}}});
 }
 
-TEST_CASE("ANTHROPIC.2 all instructions are kept in order; none leaves no key", "[anthropic]") {
+TEST_CASE("ANTHROPIC.2 all instructions are kept in order, none leaves no key", "[anthropic]") {
   const auto sent = claude().sent(chat({{{"role", "system"}, {"content", "A"}},
                                         {{"role", "system"}, {"content", "B"}},
                                         user("hi"),
@@ -190,7 +190,7 @@ TEST_CASE("ANTHROPIC.6 the tier's function_calling acts only with tools", "[anth
   CHECK(x.sent(body)["tool_choice"] == json{{"type", "auto"}}); // Forced calls exclude thinking.
 }
 
-TEST_CASE("signed thoughts go back in tool loops; without them thinking is off", "[anthropic]") {
+TEST_CASE("signed thoughts go back in tool loops, without them thinking is off", "[anthropic]") {
   auto x = claude();
   x.parameters.thinking = config::thinking_config{true, 2000};
   json turn{

@@ -34,7 +34,7 @@ TEST_CASE("SSE.1 characters stay whole wherever the bytes are cut", "[openai][st
   }
 }
 
-TEST_CASE("chunks pass with their id, model and time; the usage too", "[openai][stream]") {
+TEST_CASE("chunks pass with their id, model and time, the usage too", "[openai][stream]") {
   const auto role = chunk({{"role", "assistant"}, {"content", ""}});
   const auto text = chunk({{"content", "hi"}});
   const auto end = chunk(json::object(), "stop");
@@ -84,7 +84,7 @@ TEST_CASE("ENDING.1 a stream without its end is a failure and has no finish", "[
   CHECK(decode_openai("").failure);
 }
 
-TEST_CASE("ENDING.4 an error object in a stream is a failure; nothing follows",
+TEST_CASE("ENDING.4 an error object in a stream is a failure, nothing follows",
           "[openai][stream]") {
   const auto seen = decode_openai(
       data(chunk({{"content", "x"}}))

@@ -22,7 +22,7 @@ TEST_CASE("RETRY.2 seconds, with a fraction too", "[retry_after]") {
   CHECK(of("0") == wait{0s});
 }
 
-TEST_CASE("RETRY.2 dates in the three forms of HTTP; the past is zero", "[retry_after]") {
+TEST_CASE("RETRY.2 dates in the three forms of HTTP, the past is zero", "[retry_after]") {
   CHECK(of("Sun, 06 Nov 1994 08:49:39 GMT") == wait{2s});
   CHECK(of("Sunday, 06-Nov-94 08:49:39 GMT") == wait{2s});
   CHECK(of("Sun Nov  6 08:49:39 1994") == wait{2s});
