@@ -2,6 +2,7 @@
 #include "gateway/call.hpp"
 
 #include "gateway/stream_writer.hpp"
+#include "providers/text.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -109,6 +110,8 @@ asio::awaitable<call::attempt_end> call::exchange(const policy::start_attempt& x
   }
   upstream_ = nullptr;
   if (broken) fail(std::move(*broken), client_.head_sent);
+  // An upstream may repeat the key that it was sent.
+  if (end.failure) providers::scrub_failure(*end.failure, context.api_key);
   co_return end;
 }
 
@@ -148,6 +151,10 @@ asio::awaitable<call::attempt_end> call::read_plain(providers::exchange& from,
     co_return end;
   }
   plain_ = std::move(reply.body);
+  // Anthropic and Gemini tell no time.
+  if (plain_.is_object() && plain_.value("created", 1) == 0)
+    plain_["created"]
+      = std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count();
   end.ok = true;
   end.result.tokens = total(reply.usage);
   if (reply.usage)

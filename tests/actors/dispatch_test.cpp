@@ -222,7 +222,7 @@ TEST_CASE("BREAKER.8 a whole group that is open fails fast and comes back by its
   CHECK(w.state("group/g").breaker == "closed");
 }
 
-TEST_CASE("a tier that is left after failures is blamed once; the group only when all of it failed",
+TEST_CASE("a tier that is left after failures is blamed once, the group only when all of it failed",
           "[dispatch]") {
   auto c = base();
   c.groups[0].tiers[0].max_retries = 2;
@@ -258,7 +258,7 @@ TEST_CASE("rpm_limit: of 130 requests in a burst exactly 100 start in any 60 s, 
   CHECK(w.call("g").ok);
 }
 
-TEST_CASE("a tier that is full passes the request down; what was taken on the way is given back", "[dispatch]") {
+TEST_CASE("a tier that is full passes the request down, and what was taken on the way is given back", "[dispatch]") {
   auto c = base();
   c.groups[0].tiers[0].rpm_limit = 10;
   c.models["a-1"].rpm_limit = 1;
@@ -269,7 +269,7 @@ TEST_CASE("a tier that is full passes the request down; what was taken on the wa
   CHECK(w.state("echelon/g.echelon1").rate_available == 9);
 }
 
-TEST_CASE("max_attempts caps moves to other tiers; a disabled fallback makes none", "[dispatch]") {
+TEST_CASE("max_attempts caps moves to other tiers, and a disabled fallback makes none", "[dispatch]") {
   config::RouterConfig c;
   add_group(c, "g", {tier("t1", {"a-1"}), tier("t2", {"b-1"}), tier("t3", {"c-1"}), tier("t4", {"d-1"})});
   for (auto [moves, hits] : {std::pair{1U, names{"a-1", "b-1"}}, {2U, names{"a-1", "b-1", "c-1"}}}) {
@@ -284,7 +284,7 @@ TEST_CASE("max_attempts caps moves to other tiers; a disabled fallback makes non
   CHECK(w.call("g").hits == names{"a-1"});
 }
 
-TEST_CASE("a pool rotates its members and goes on to the others; an ejected member takes no turn", "[dispatch]") {
+TEST_CASE("a pool rotates its members and goes on to the others, and an ejected member takes no turn", "[dispatch]") {
   config::RouterConfig c;
   add_group(c, "x", {tier("t1", {"a-1"})});
   add_group(c, "y", {tier("t1", {"b-1"})});

@@ -35,7 +35,7 @@ TEST_CASE("statuses and codes fall into their failure class", "[failure]") {
   CHECK(classify(status, code, message) == expected);
 }
 
-TEST_CASE("only health failures count for breakers; a client's fault goes nowhere", "[failure]") {
+TEST_CASE("only health failures count for breakers, and a client's fault goes nowhere", "[failure]") {
   for (auto x : {failure_class::network, failure_class::timeout, failure_class::server_error,
                  failure_class::invalid_reply})
     CHECK(rule_of(x).counts);
