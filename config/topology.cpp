@@ -78,6 +78,7 @@ private:
     x.tier_name = tier.name;
     x.label = group.name + '.' + tier.name;
     for (const auto& name : tier.models) x.models.push_back(model(name));
+    x.group_tiers = group.tiers.size();
     x.strategy = group.strategy;
     x.timeout = tier.timeout;
     x.max_retries = tier.max_retries;

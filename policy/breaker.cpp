@@ -47,7 +47,6 @@ breaker_pass breaker::pass(time_point now) {
 void breaker::open(time_point now) {
   state_ = breaker_state::open;
   ++epoch_;
-  failures_ = 0;
   probes_ = 0;
   successes_ = 0;
   open_until_ = now + settings_.recovery_time;

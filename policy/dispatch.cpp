@@ -53,24 +53,27 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   }
   std::erase(tickets_, x.by); // A refusal uses up a ticket.
   note_refusal(x, now);
+  const bool closed = x.why == refusal::open || x.why == refusal::benched;
+  const auto refuse_stages = [&](auto member, path_id id) {
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      if (stages_[i].*member != id) continue;
+      visits_[i].refused = true;
+      visits_[i].closed = visits_[i].closed || closed;
+    }
+  };
   switch (level_of(x.by)) {
     case level::router:
     case level::node: blocked_ = true; break;
     case level::pool:
-      if (x.why == refusal::open && ordered_ && x.members.empty()) {
-        for (std::size_t i = 0; i < stages_.size(); ++i)
-          if (stages_[i].pool_member == stages_[at_].pool_member) visits_[i].refused = true;
-      } else {
-        blocked_ = true;
-      }
+      if (x.why == refusal::open && ordered_ && x.members.empty() && stages_[at_].pool_member != 0)
+        refuse_stages(&stage::pool_member, stages_[at_].pool_member);
+      else blocked_ = true;
       break;
-    case level::group:
-      for (std::size_t i = 0; i < stages_.size(); ++i)
-        if (stages_[i].group == x.by) visits_[i].refused = true;
-      break;
-    case level::tier: seen.refused = true; break;
+    case level::group: refuse_stages(&stage::group, x.by); break;
+    case level::tier: refuse_stages(&stage::tier, x.by); break;
     case level::model:
       seen.passed.insert(x.by);
+      if (closed) seen.bad.insert(x.by);
       if (pick(at_) == nullptr) seen.refused = true;
       break;
   }
@@ -115,7 +118,10 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
   const auto* model = model_in(at_, model_);
   const auto rule = rule_of(x.kind);
   note(now, "failed", here.label + "/" + model->name, std::string{to_string(x.kind)});
-  if (rule.counts) seen.blamed = true;
+  if (rule.counts) {
+    seen.blamed = true;
+    seen.bad.insert(model_);
+  }
   // The tier is asked anew for each attempt; what lies above it is kept while we stay.
   const auto keep = std::find(held_.begin(), held_.end(), here.tier) - held_.begin();
   release_from(static_cast<std::size_t>(keep), outcome::neutral, false);

@@ -150,6 +150,8 @@ private:
     std::uint32_t retries = 0;
     bool left = false;          // No further attempts here.
     bool blamed = false;        // A failure that counts happened here.
+    std::set<path_id> bad;      // Models that failed so, or are closed.
+    bool closed = false;        // Its tier, group or pool member is closed.
   };
   struct later { // A model that may be tried again when its bench ends.
     std::size_t stage;
@@ -178,6 +180,7 @@ private:
   void release(path_id actor, outcome result, bool refund, std::int64_t tokens = -1);
   void release_from(std::size_t first, outcome result, bool refund);
   void drop_tickets();
+  bool failed_whole(std::size_t index) const;
   void blame(path_id actor, path_id pool_member);
   void blame_outer(const stage& from);
   void leave(std::size_t index, std::optional<std::size_t> next);

@@ -195,13 +195,14 @@ action dispatch::retry_later(time_point now) {
 }
 
 action dispatch::finish(give_up x, time_point now) {
-  bool blamed = false;
+  bool blamed = false, all = true;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
+    all = all && failed_whole(i);
     if (!visits_[i].blamed) continue;
     blamed = true;
     blame_outer(stages_[i]);
   }
-  if (blamed) blame(plan_->node, 0);
+  if (blamed && all) blame(plan_->node, 0);
   release_from(0, outcome::neutral, !live_);
   drop_tickets();
   note(now, "give_up", plan_->target, std::string{to_string(x.reason)});

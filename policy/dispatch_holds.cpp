@@ -86,22 +86,38 @@ void dispatch::blame(path_id actor, path_id pool_member) {
   releases_.push_back({actor, {whole ? hold_ : 0, outcome::failure, false, -1, {}}, pool_member});
 }
 
+/// Whether nothing of the stage is left that could have answered: a healthy sibling clears its tier.
+bool dispatch::failed_whole(std::size_t index) const {
+  const auto& seen = visits_[index];
+  const auto& models = stages_[index].models;
+  return seen.closed || std::all_of(models.begin(), models.end(), [&](const auto& m) {
+           return seen.bad.count(m.id) != 0;
+         });
+}
+
 // The request leaves stage `index` for good, for `next` or for nowhere.
 void dispatch::leave(std::size_t index, std::optional<std::size_t> next) {
   const auto& from = stages_[index];
   visits_[index].left = true;
-  if (visits_[index].blamed) blame(from.tier, 0);
+  if (visits_[index].blamed && failed_whole(index)) blame(from.tier, 0);
   if (!next || stages_[*next].group != from.group) blame_outer(from);
 }
 
-// The group and the pool member of `from` have failed this request if any of their stages has.
+// The group of `from`, and its pool member, have failed this request if all of their stages have.
 void dispatch::blame_outer(const stage& from) {
-  for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (!visits_[i].blamed) continue;
-    if (stages_[i].group == from.group) blame(from.group, 0);
-    if (from.pool_member != 0 && stages_[i].pool_member == from.pool_member)
-      blame(plan_->pool, from.pool_member);
-  }
+  const auto failed = [&](auto member) {
+    std::size_t count = 0;
+    bool blamed = false;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      if (stages_[i].*member != from.*member || !failed_whole(i)) continue;
+      ++count;
+      blamed = blamed || visits_[i].blamed;
+    }
+    const bool one_tier = from.*member == from.tier;
+    return blamed && count >= (one_tier ? 1 : from.group_tiers);
+  };
+  if (failed(&stage::group)) blame(from.group, 0);
+  if (from.pool_member != 0 && failed(&stage::pool_member)) blame(plan_->pool, from.pool_member);
 }
 
 void dispatch::abandon(time_point now, std::int64_t tokens) {

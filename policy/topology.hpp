@@ -61,6 +61,7 @@ struct stage {
   std::string tier_name;
   std::string label;       ///< `plan_group.echelon2`, or the model's name.
   std::vector<stage_model> models;
+  std::size_t group_tiers = 0; ///< How many tiers its group has, in this plan or not.
   fallback_strategy strategy = fallback_strategy::echelon_down;
   duration timeout{};
   std::uint32_t max_retries = 0;

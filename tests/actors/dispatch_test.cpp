@@ -234,6 +234,39 @@ TEST_CASE("a tier that is left after failures is blamed once, the group only whe
   CHECK(w.state("group/g").failures == 0);
 }
 
+TEST_CASE("a healthy sibling clears its tier: one bad model with threshold 1 does not close tier or group", "[dispatch]") {
+  config::RouterConfig c;
+  auto& g = add_group(c, "g", {tier("t1", {"a-1", "b-1"})});
+  g.breaker = {1, 5s, 1};
+  world w{c};
+  w.script["a-1"] = {bad};
+  CHECK_FALSE(w.call("g").ok);
+  CHECK(w.state("echelon/g.t1").breaker == "closed");
+  CHECK(w.state("group/g").breaker == "closed");
+  for (int i = 0; i < 10; ++i) CHECK(w.call("g").hits == names{"b-1"});
+  w.script["b-1"] = {bad};
+  CHECK_FALSE(w.call("g").ok);
+  const auto end = w.call("g");
+  CHECK(end.hits.empty());
+  CHECK(end.why.why == policy::give_up::kind::all_open);
+}
+
+TEST_CASE("failures of one tier entered by name do not close the group of healthy tiers", "[dispatch]") {
+  auto c = base();
+  c.groups[0].breaker = {1, 5s, 1};
+  config::node_config n;
+  n.name = "n";
+  n.llm_group = {"g", "echelon1"};
+  n.fallback_groups = {{"g", "echelon1"}};
+  c.nodes.push_back(n);
+  world w{c};
+  w.script["a-1"] = {bad};
+  CHECK_FALSE(w.call("n").ok);
+  CHECK(w.state("echelon/g.echelon1").breaker == "open");
+  CHECK(w.state("group/g").breaker == "closed");
+  CHECK(w.call("g").route == "g.echelon2/b-1");
+}
+
 TEST_CASE("rpm_limit: of 130 requests in a burst exactly 100 start in any 60 s, the rest know when to come",
           "[dispatch]") {
   auto c = only_one();
