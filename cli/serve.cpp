@@ -112,7 +112,8 @@ int serve(const serve_options& options) {
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     spdlog::info("echelon listening on http://{}", server.address());
     spdlog::default_logger()->flush();
-    return server.run();
+    server.run();
+    return 0;
   } catch (const std::exception& error) {
     spdlog::error("cannot serve: {}", error.what());
     return 1;

@@ -31,7 +31,7 @@ public:
       policy::stage stage;
       stage.label = name;
       stage.models.push_back(model(name));
-      stage.timeout = config_.server.total_timeout;
+      stage.timeout = patience(name);
       plan.stages.push_back(std::move(stage));
       finish(std::move(plan));
     }
@@ -93,6 +93,16 @@ private:
     for (const auto& tier : group->tiers)
       if (ref.tier.empty() || ref.tier == tier.name) found.push_back(stage(*group, tier));
     return found;
+  }
+
+  /// A model asked for by itself has the timeout of the most patient tier that uses it.
+  policy::duration patience(const std::string& model) const {
+    policy::duration longest{0};
+    for (const auto& group : config_.groups)
+      for (const auto& tier : group.tiers)
+        if (std::find(tier.models.begin(), tier.models.end(), model) != tier.models.end())
+          longest = std::max(longest, tier.timeout);
+    return longest > policy::duration::zero() ? longest : config_.server.total_timeout;
   }
 
   /// The tiers below a named tier, by priority.

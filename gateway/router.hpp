@@ -46,6 +46,7 @@ public:
 
   bool chaos = false; ///< Actors may be killed from outside. Set before serving.
   std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> served{0};   ///< Requests so far.
   std::atomic<std::int64_t> in_flight{0}; ///< Requests between their head and their last byte.
 
 private:

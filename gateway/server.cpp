@@ -16,6 +16,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <csignal>
 #include <set>
@@ -103,6 +105,21 @@ struct server::impl {
     }
   }
 
+  /// After a burst, gives the memory it took back to the system.
+  asio::awaitable<void> return_memory() {
+    asio::steady_timer tick{control};
+    error_code error;
+    std::uint64_t seen = 0;
+    while (!stopped) {
+      tick.expires_after(std::chrono::seconds{1});
+      co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      const auto served = of.served.load();
+      if (of.in_flight > 0 || served == seen) continue;
+      seen = served;
+      malloc_trim(0);
+    }
+  }
+
   void start_drain() {
     if (draining) return;
     draining = true;
@@ -121,8 +138,8 @@ struct server::impl {
       tick.expires_after(std::chrono::milliseconds{10});
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    cut_off = of.in_flight > 0;
-    if (cut_off) spdlog::warn("drain_timeout passed with {} requests in flight", of.in_flight.load());
+    if (of.in_flight > 0)
+      spdlog::warn("drain_timeout passed, {} requests are cut off", of.in_flight.load());
     stopped = true;
     control.stop();
   }
@@ -153,7 +170,7 @@ struct server::impl {
   asio::signal_set signals;
   asio::steady_timer timer;
   std::vector<std::unique_ptr<reactor>> reactors;
-  bool draining = false, stopped = false, cut_off = false;
+  bool draining = false, stopped = false;
 };
 
 server::server(router& of, std::shared_ptr<providers::simulator_engine> simulator)
@@ -169,13 +186,13 @@ std::string server::address() const {
   return (where.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(where.port());
 }
 
-int server::run() {
+void server::run() {
   for (auto& x : impl_->reactors) x->thread = std::thread{[&home = *x] { home.io.run(); }};
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
+  asio::co_spawn(impl_->control, impl_->return_memory(), asio::detached);
   impl_->control.run();
   impl_->stop_reactors();
-  return impl_->cut_off ? 1 : 0;
 }
 
 void server::drain() {

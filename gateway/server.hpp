@@ -26,8 +26,7 @@ public:
   [[nodiscard]] std::string address() const;
   /// Serves until stopped. SIGTERM and SIGINT drain: no new requests, those in flight finish within
   /// server.drain_timeout; a second one ends at once. SIGHUP reloads.
-  /// @returns The process's exit code: 0 drained, 1 requests were cut off.
-  int run();
+  void run();
   /// As a first SIGTERM. Thread-safe.
   void drain();
 

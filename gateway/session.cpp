@@ -87,13 +87,13 @@ std::optional<api_error> read_options(const http_message& m, call_options& out) 
   out.request_id = request_id(m);
   out.fallback_groups = list_of(field(m, "x-echelon-fallback-groups"));
   if (out.fallback_groups.size() > 32) return wrong("x-echelon-fallback-groups", "at most 32 names");
-  if (const auto x = field(m, "x-echelon-priority"); !x.empty()) {
-    const auto value = whole_number(x);
+  if (m.find("x-echelon-priority") != m.end()) {
+    const auto value = whole_number(field(m, "x-echelon-priority"));
     if (!value || *value < 0 || *value > 9) return wrong("x-echelon-priority", "a number from 0 to 9");
     out.priority = static_cast<std::uint8_t>(*value);
   }
-  if (const auto x = field(m, "x-echelon-timeout-ms"); !x.empty()) {
-    const auto value = whole_number(x);
+  if (m.find("x-echelon-timeout-ms") != m.end()) {
+    const auto value = whole_number(field(m, "x-echelon-timeout-ms"));
     if (!value || *value < 1 || *value > 86'400'000)
       return wrong("x-echelon-timeout-ms", "a number of milliseconds from 1 to 86400000");
     out.timeout = std::chrono::milliseconds{*value};
@@ -140,6 +140,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
     co_await refuse(client, api, std::move(*error), header_fields());
     co_return;
   }
+  ++of.served;
   ++of.in_flight;
   struct leave {
     router& of;
@@ -213,6 +214,10 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
     if (const auto n = parser.content_length()) length = *n;
     refused = refuse_head(of, head, server.max_body_bytes, length);
   }
+  // Framing that two readers could understand differently (RFC 9112, 6.1) is refused.
+  const auto coding = field(head, "transfer-encoding");
+  if (head.count(http::field::transfer_encoding) > 1 || (!coding.empty() && !boost::beast::iequals(coding, "chunked")))
+    refused = {400, "Only Transfer-Encoding: chunked is understood.", "invalid_request_error", "bad_request", ""};
   const auto expect = field(head, "expect");
   const bool waits = boost::beast::iequals(boost::beast::string_view{expect.data(), expect.size()},
                                            "100-continue");
