@@ -24,7 +24,7 @@ class Secrets(Case):
             upstream.key = key
         router = self.serve(every={"timeout": 0.3}, fallback={"max_attempts": 10}, args=["--log-level", "debug"],
                             server={"admin_token": keys[3]}, auth={"keys": {"me": "client-EEEE5555SECRET"}})
-        mine = [("Authorization", "Bearer client-EEEE5555SECRET")]
+        mine = [("Authorization", "Bearer client-EEEE5555SECRET"), ("x-echelon-timeout-ms", "2000")]
         admin = [("Authorization", f"Bearer {keys[3]}")]
         seen = []
         for target in ("g", "g", "m1", "m2", "m3", "m4", "m5"):

@@ -1,5 +1,4 @@
 """The sample configuration as it stands, with every provider simulated, and the commands around it."""
-import os
 import pathlib
 import subprocess
 
@@ -83,12 +82,12 @@ class Shipped(Case):
             self.assertOk(router.chat(target))
 
     def test_a_router_before_a_simulator_process_gets_its_answers(self):
-        simulator = subprocess.Popen([BINARY, "simulate", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True,
-                                     env=os.environ)
-        self.addCleanup(simulator.stderr.close)
-        self.addCleanup(simulator.wait)
+        simulator = subprocess.Popen([BINARY, "simulate", "--listen", "127.0.0.1:0"], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(simulator.stdout.close)
+        self.addCleanup(simulator.wait, 10)
         self.addCleanup(simulator.terminate)
-        url = "http://" + simulator.stderr.readline().split("http://", 1)[1].split()[0].strip('",')
+        url = "http://" + simulator.stdout.readline().split("http://", 1)[1].strip()
         providers = {"s": {"kind": "openai", "base_url": url + "/v1", "api_key": "k"},
                      "a": {"kind": "anthropic", "base_url": url, "api_key": "k"},
                      "g": {"kind": "gemini", "base_url": url, "api_key": "k"}}

@@ -54,10 +54,22 @@ class Exchange:
     def __init__(self, upstream, conn, hit):
         self.upstream, self.conn, self.hit = upstream, conn, hit
         self.keep = True
+        self.running = True
+        with upstream.lock:
+            upstream.running += 1
+            upstream.max_running = max(upstream.max_running, upstream.running)
 
     @property
     def stopping(self):
         return self.upstream.stopping
+
+    def over(self):
+        """The request counts as running until its last bytes are handed over: whoever has read them may send
+        the next one before this thread runs again."""
+        if self.running:
+            self.running = False
+            with self.upstream.lock:
+                self.upstream.running -= 1
 
     def raw(self, data):
         self.conn.sendall(data)
@@ -65,6 +77,7 @@ class Exchange:
     def reply(self, status, body=b"", content_type="application/json", headers=()):
         head = [f"HTTP/1.1 {status} Scripted", f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
         head += [f"{k}: {v}" for k, v in headers]
+        self.over()
         self.raw("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body)
 
     def json(self, status, value, headers=()):
@@ -80,6 +93,7 @@ class Exchange:
         self.raw(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def end(self):
+        self.over()
         self.raw(b"0\r\n\r\n")
 
     def close(self):
@@ -87,6 +101,7 @@ class Exchange:
 
     def reset(self):
         """Closes with RST."""
+        self.over()
         self.keep = False
         self.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.conn.close()
@@ -187,16 +202,12 @@ class Upstream:
                 hit = self._read(reader)
                 if hit is None:
                     return
-                with self.lock:
-                    self.running += 1
-                    self.max_running = max(self.max_running, self.running)
                 self.log.add(hit)
                 exchange = Exchange(self, conn, hit)
                 try:
                     self._step(hit)(exchange)
                 finally:
-                    with self.lock:
-                        self.running -= 1
+                    exchange.over()
                 if not exchange.keep:
                     return
 
