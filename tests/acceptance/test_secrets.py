@@ -30,8 +30,10 @@ class Secrets(Case):
         for target in ("g", "g", "m1", "m2", "m3", "m4", "m5"):
             for stream in (False, True):
                 seen.append(router.chat(target, headers=mine, stream=stream))
-        for path in ("/admin/state", "/metrics", "/v1/models", "/admin/requests/" + seen[0].header("x-request-id")):
-            seen.append(router.get(path, admin))
+        paths = {"/admin/state": admin, "/metrics": admin, "/v1/models": mine,
+                 "/admin/requests/" + seen[0].header("x-request-id"): admin}
+        for path, headers in paths.items():
+            seen.append(router.get(path, headers))
             self.assertEqual(seen[-1].status, 200, path)
         for reply in seen:
             self.assertNotIn("SECRET", reply.body.decode() + str(reply.headers))
