@@ -22,8 +22,13 @@ struct own_config : caf::actor_system_config {
 };
 
 policy::admission_answer to_policy(messages::admit_reply&& x) {
-  return {static_cast<policy::refusal>(x.why), x.by, x.next, policy::duration{x.retry_after_ns},
-          std::move(x.trail), std::move(x.order), std::move(x.members)};
+  return {static_cast<policy::refusal>(x.why),
+          x.by,
+          x.next,
+          policy::duration{x.retry_after_ns},
+          std::move(x.trail),
+          std::move(x.order),
+          std::move(x.members)};
 }
 
 } // namespace
@@ -33,14 +38,15 @@ public:
   using answer = std::function<void(caf::message*)>; // Null: the actor is gone.
 
   explicit impl(unsigned threads)
-    : config_(std::make_unique<own_config>(threads)),
-      own_(std::make_unique<caf::actor_system>(*config_)), system_(*own_) {}
+      : config_(std::make_unique<own_config>(threads)),
+        own_(std::make_unique<caf::actor_system>(*config_)), system_(*own_) {}
   explicit impl(caf::actor_system& host) : system_(host) {}
 
   void start(const policy::topology& topology) {
     children = std::make_shared<family>(system_, where);
     supervisor_ = system_.spawn(supervisor, children);
-    companion_ = caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion, caf::hidden>());
+    companion_ =
+        caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion, caf::hidden>());
     companion().on_enqueue([weak = weak_from_this()](caf::mailbox_element_ptr x) {
       if (const auto self = weak.lock()) self->receive(*x);
     });
@@ -74,8 +80,8 @@ public:
       pending_.emplace(id, std::move(then));
     }
     caf::actor_cast<caf::strong_actor_ptr>(to)->enqueue(
-      companion_, caf::make_message_id(id), caf::make_message(std::forward<Message>(message)),
-      nullptr);
+        companion_, caf::make_message_id(id), caf::make_message(std::forward<Message>(message)),
+        nullptr);
   }
 
   void receive(caf::mailbox_element& x) {
@@ -141,9 +147,12 @@ public:
   token next_token() { return ++last_token_; }
 
   messages::report_outcome to_message(const policy::actor_release& x) const {
-    return {x.release.id,         static_cast<std::uint8_t>(x.release.result),
-            x.release.refund,     x.release.tokens,
-            x.release.bench.count(), x.pool_member};
+    return {x.release.id,
+            static_cast<std::uint8_t>(x.release.result),
+            x.release.refund,
+            x.release.tokens,
+            x.release.bench.count(),
+            x.pool_member};
   }
 
   void tell(const policy::actor_release& x) {
@@ -177,12 +186,12 @@ private:
 };
 
 hierarchy::hierarchy(const policy::topology& topology, unsigned threads)
-  : impl_(std::make_shared<impl>(threads)) {
+    : impl_(std::make_shared<impl>(threads)) {
   impl_->start(topology);
 }
 
 hierarchy::hierarchy(caf::actor_system& host, const policy::topology& topology)
-  : impl_(std::make_shared<impl>(host)) {
+    : impl_(std::make_shared<impl>(host)) {
   impl_->start(topology);
 }
 
@@ -203,22 +212,23 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
   const auto id = impl_->next_token();
   const auto forgotten = impl_->can_forget(id);
   impl_->request(
-    impl_->where->find(first), std::move(msg),
-    [self = impl_.get(), id, first, forgotten, hold = x.hold, then = std::move(then)](caf::message* m) {
-      self->cannot_forget(id);
-      policy::admission_answer answer;
-      answer.why = policy::refusal::unavailable;
-      answer.by = first;
-      if (m != nullptr && m->match_elements<messages::admit_reply>())
-        answer = to_policy(std::move(m->get_mutable_as<messages::admit_reply>(0)));
-      if (!*forgotten) {
-        then(std::move(answer));
-        return;
-      }
-      for (const auto actor : answer.trail)
-        self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0});
-    },
-    id);
+      impl_->where->find(first), std::move(msg),
+      [self = impl_.get(), id, first, forgotten, hold = x.hold,
+       then = std::move(then)](caf::message* m) {
+        self->cannot_forget(id);
+        policy::admission_answer answer;
+        answer.why = policy::refusal::unavailable;
+        answer.by = first;
+        if (m != nullptr && m->match_elements<messages::admit_reply>())
+          answer = to_policy(std::move(m->get_mutable_as<messages::admit_reply>(0)));
+        if (!*forgotten) {
+          then(std::move(answer));
+          return;
+        }
+        for (const auto actor : answer.trail)
+          self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0});
+      },
+      id);
   return id;
 }
 
@@ -231,15 +241,15 @@ hierarchy::token hierarchy::wait(const policy::wait_turn& x,
   const auto hold = x.who.id;
   impl_->add_wait(hold, id, std::move(then));
   impl_->request(
-    impl_->where->find(x.actor), msg,
-    [self = impl_.get(), hold](caf::message* m) {
-      auto why = policy::refusal::unavailable;
-      if (m != nullptr && m->match_elements<messages::wait_reply>())
-        why = static_cast<policy::refusal>(m->get_as<messages::wait_reply>(0).why);
-      if (why == policy::refusal::saturated) return; // turn_granted follows.
-      if (auto done = self->take_wait(hold)) done(why);
-    },
-    id);
+      impl_->where->find(x.actor), msg,
+      [self = impl_.get(), hold](caf::message* m) {
+        auto why = policy::refusal::unavailable;
+        if (m != nullptr && m->match_elements<messages::wait_reply>())
+          why = static_cast<policy::refusal>(m->get_as<messages::wait_reply>(0).why);
+        if (why == policy::refusal::saturated) return; // turn_granted follows.
+        if (auto done = self->take_wait(hold)) done(why);
+      },
+      id);
   return id;
 }
 
@@ -253,12 +263,12 @@ void hierarchy::tell(const policy::actor_release& x) {
 
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
   impl_->request(
-    impl_->where->find(x.actor), impl_->to_message(x),
-    [then = std::move(then)](caf::message* m) {
-      const bool known = m != nullptr && m->match_elements<messages::outcome_reply>();
-      then(policy::duration{known ? m->get_as<messages::outcome_reply>(0).closed_for_ns : 0});
-    },
-    impl_->next_token());
+      impl_->where->find(x.actor), impl_->to_message(x),
+      [then = std::move(then)](caf::message* m) {
+        const bool known = m != nullptr && m->match_elements<messages::outcome_reply>();
+        then(policy::duration{known ? m->get_as<messages::outcome_reply>(0).closed_for_ns : 0});
+      },
+      impl_->next_token());
 }
 
 void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> then) {
@@ -283,12 +293,12 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
   };
   for (const auto& x : all)
     impl_->request(
-      x, messages::get_state{},
-      [arrived](caf::message* m) {
-        const bool known = m != nullptr && m->match_elements<messages::actor_state>();
-        arrived(known ? &m->get_mutable_as<messages::actor_state>(0) : nullptr);
-      },
-      impl_->next_token());
+        x, messages::get_state{},
+        [arrived](caf::message* m) {
+          const bool known = m != nullptr && m->match_elements<messages::actor_state>();
+          arrived(known ? &m->get_mutable_as<messages::actor_state>(0) : nullptr);
+        },
+        impl_->next_token());
   arrived(nullptr);
 }
 

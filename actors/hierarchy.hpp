@@ -22,8 +22,8 @@ public:
 
   /// Starts an actor system of its own with `threads` workers (0: one per core).
   explicit hierarchy(const policy::topology& topology, unsigned threads = 0);
-  /// Lives in the host's actor system, which must know echelon's types (see add_message_types()) and
-  /// outlive this.
+  /// Lives in the host's actor system, which must know echelon's types (see add_message_types())
+  /// and outlive this.
   hierarchy(caf::actor_system& host, const policy::topology& topology);
   ~hierarchy();
   hierarchy(const hierarchy&) = delete;

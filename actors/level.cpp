@@ -41,36 +41,36 @@ caf::result<messages::admit_reply> admit(self_ptr self, level_memory& memory,
 level_actor::behavior_type level(self_ptr self, std::shared_ptr<level_memory> memory,
                                  std::shared_ptr<const directory> where) {
   return {
-    [=](messages::admit_request& msg) { return admit(self, *memory, *where, msg); },
-    [=](const messages::wait_request& msg) {
-      const auto reply = memory->core.wait(msg, self->clock().now());
-      if (reply.why == static_cast<std::uint8_t>(policy::refusal::saturated))
-        memory->waiters[msg.hold] = self->current_sender();
-      return reply;
-    },
-    [=](const messages::report_outcome& msg) {
-      memory->waiters.erase(msg.hold);
-      const auto now = self->clock().now();
-      const auto reply = memory->core.report(msg, now);
-      wake(self, *memory);
-      if (memory->core.finished(now)) self->quit();
-      return reply;
-    },
-    [=](const messages::get_state&) {
-      auto state = memory->core.state(self->clock().now());
-      state.restarts = memory->restarts;
-      return state;
-    },
-    [=](const messages::apply_spec& msg) {
-      const auto now = self->clock().now();
-      if (msg.spec) {
-        memory->core.apply(*msg.spec, now);
-      } else {
-        memory->core.retire();
-      }
-      wake(self, *memory);
-      if (memory->core.finished(now)) self->quit();
-    },
+      [=](messages::admit_request& msg) { return admit(self, *memory, *where, msg); },
+      [=](const messages::wait_request& msg) {
+        const auto reply = memory->core.wait(msg, self->clock().now());
+        if (reply.why == static_cast<std::uint8_t>(policy::refusal::saturated))
+          memory->waiters[msg.hold] = self->current_sender();
+        return reply;
+      },
+      [=](const messages::report_outcome& msg) {
+        memory->waiters.erase(msg.hold);
+        const auto now = self->clock().now();
+        const auto reply = memory->core.report(msg, now);
+        wake(self, *memory);
+        if (memory->core.finished(now)) self->quit();
+        return reply;
+      },
+      [=](const messages::get_state&) {
+        auto state = memory->core.state(self->clock().now());
+        state.restarts = memory->restarts;
+        return state;
+      },
+      [=](const messages::apply_spec& msg) {
+        const auto now = self->clock().now();
+        if (msg.spec) {
+          memory->core.apply(*msg.spec, now);
+        } else {
+          memory->core.retire();
+        }
+        wake(self, *memory);
+        if (memory->core.finished(now)) self->quit();
+      },
   };
 }
 

@@ -25,8 +25,8 @@ std::vector<breaker> ejections_of(const actor_spec& spec) {
 } // namespace
 
 level_core::level_core(const actor_spec& spec, time_point now)
-  : spec_(spec), gate_(spec.gate, now), rotation_(spec.rotation, spec.weights),
-    ejections_(ejections_of(spec)) {}
+    : spec_(spec), gate_(spec.gate, now), rotation_(spec.rotation, spec.weights),
+      ejections_(ejections_of(spec)) {}
 
 messages::admit_reply level_core::refuse(const messages::admit_request& msg, refusal why,
                                          duration retry_after) const {
@@ -106,8 +106,10 @@ std::optional<messages::admit_reply> level_core::choose_member(messages::admit_r
     soonest = std::min(soonest, wait);
   }
   const auto order = rotation_.next(usable);
-  if (order.empty()) return refuse(msg, refusal::open, spec_.members.empty() ? duration{} : soonest);
-  for (auto i : order) msg.members.push_back(spec_.member_ids[i]);
+  if (order.empty())
+    return refuse(msg, refusal::open, spec_.members.empty() ? duration{} : soonest);
+  for (auto i : order)
+    msg.members.push_back(spec_.member_ids[i]);
   const auto first = order.front();
   take(first);
   msg.route.push_back(spec_.members[first]);
@@ -120,13 +122,15 @@ std::optional<messages::admit_reply> level_core::choose_model(messages::admit_re
   msg.lower = spec_.lower;
   if (!msg.route.empty()) return std::nullopt;
   std::vector<bool> usable;
-  for (auto id : spec_.members) usable.push_back(!contains(msg.exclude, id));
+  for (auto id : spec_.members)
+    usable.push_back(!contains(msg.exclude, id));
   auto order = rotation_.next(usable);
   if (order.empty()) return refuse(msg, refusal::unavailable, {});
   std::stable_partition(order.begin(), order.end(),
                         [&](auto i) { return !contains(msg.avoid, spec_.members[i]); });
   msg.order.clear();
-  for (auto i : order) msg.order.push_back(spec_.members[i]);
+  for (auto i : order)
+    msg.order.push_back(spec_.members[i]);
   msg.route.push_back(msg.order.front());
   return std::nullopt;
 }
@@ -182,7 +186,8 @@ void level_core::apply(const actor_spec& spec, time_point now) {
   spec_ = spec;
   gate_.apply(spec.gate, now);
   if (same_members) {
-    for (auto& x : ejections_) x.apply(spec.ejection);
+    for (auto& x : ejections_)
+      x.apply(spec.ejection);
   } else {
     rotation_ = rotation{spec.rotation, spec.weights};
     ejections_ = ejections_of(spec);

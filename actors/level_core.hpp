@@ -23,9 +23,10 @@ public:
   level_core(const policy::actor_spec& spec, policy::time_point now);
 
   /// Takes what this level asks for and names who is next, or answers. `msg` gathers the trail.
-  [[nodiscard]] std::variant<forward_to, messages::admit_reply>
-  admit(messages::admit_request& msg, policy::time_point now);
-  [[nodiscard]] messages::wait_reply wait(const messages::wait_request& msg, policy::time_point now);
+  [[nodiscard]] std::variant<forward_to, messages::admit_reply> admit(messages::admit_request& msg,
+                                                                      policy::time_point now);
+  [[nodiscard]] messages::wait_reply wait(const messages::wait_request& msg,
+                                          policy::time_point now);
   [[nodiscard]] messages::outcome_reply report(const messages::report_outcome& msg,
                                                policy::time_point now);
   /// Waiters that may go on now; each must be told.

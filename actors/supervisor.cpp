@@ -83,7 +83,8 @@ void family::close() {
 caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
                          std::shared_ptr<family> children) {
   const auto watch = [self, children] {
-    for (const auto& x : children->take_unwatched()) self->monitor(x);
+    for (const auto& x : children->take_unwatched())
+      self->monitor(x);
   };
   self->set_down_handler([children, watch](const caf::down_msg& msg) {
     if (children->ended(msg.source)) watch();

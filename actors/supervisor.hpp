@@ -16,7 +16,7 @@ namespace echelon::actors {
 class family {
 public:
   family(caf::actor_system& system, std::shared_ptr<directory> where)
-    : system_(system), where_(std::move(where)) {}
+      : system_(system), where_(std::move(where)) {}
 
   /// Brings the hierarchy to `target`: new actors start, changed ones get their settings and keep
   /// their counts, removed ones end once nothing is held there.

@@ -15,13 +15,13 @@ namespace echelon::actors {
 
 /// One actor of the hierarchy, whatever its level.
 using level_actor = caf::typed_actor<
-  // Passed on by delegation until a model grants or someone refuses.
-  caf::replies_to<messages::admit_request>::with<messages::admit_reply>,
-  // `saturated`: turn_granted follows, to the asker.
-  caf::replies_to<messages::wait_request>::with<messages::wait_reply>,
-  caf::replies_to<messages::report_outcome>::with<messages::outcome_reply>,
-  caf::replies_to<messages::get_state>::with<messages::actor_state>,
-  caf::reacts_to<messages::apply_spec>>;
+    // Passed on by delegation until a model grants or someone refuses.
+    caf::replies_to<messages::admit_request>::with<messages::admit_reply>,
+    // `saturated`: turn_granted follows, to the asker.
+    caf::replies_to<messages::wait_request>::with<messages::wait_reply>,
+    caf::replies_to<messages::report_outcome>::with<messages::outcome_reply>,
+    caf::replies_to<messages::get_state>::with<messages::actor_state>,
+    caf::reacts_to<messages::apply_spec>>;
 
 /// Where each actor lives. Thread-safe.
 class directory {

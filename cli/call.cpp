@@ -24,8 +24,8 @@ void print_error(const http_answer& x) {
 }
 
 void print_route(const http_answer& x) {
-  std::cerr << "route " << x.header("x-echelon-route") << ", attempts " << x.header("x-echelon-attempts")
-            << ", request " << x.header("x-request-id") << '\n';
+  std::cerr << "route " << x.header("x-echelon-route") << ", attempts "
+            << x.header("x-echelon-attempts") << ", request " << x.header("x-request-id") << '\n';
 }
 
 /// Prints the text of a stream as it comes. @returns Its error, or nothing.
@@ -34,7 +34,8 @@ public:
   void feed(std::string_view piece) {
     std::vector<providers::sse_event> events;
     if (!parser_.feed(piece, events)) failure = "an event is too large";
-    for (const auto& event : events) take(event.data);
+    for (const auto& event : events)
+      take(event.data);
   }
   std::string failure;
   bool finished = false;
@@ -64,16 +65,16 @@ int call(const call_options& options) {
   std::vector<std::pair<std::string, std::string>> headers{{"Content-Type", "application/json"}};
   if (!options.key.empty()) headers.emplace_back("Authorization", "Bearer " + options.key);
   std::string list;
-  for (const auto& x : options.fallback) list += (list.empty() ? "" : ",") + x;
+  for (const auto& x : options.fallback)
+    list += (list.empty() ? "" : ",") + x;
   if (!list.empty()) headers.emplace_back("x-echelon-fallback-groups", list);
   try {
     stream_printer printer;
     const auto text = body.dump(-1, ' ', false, json::error_handler_t::replace);
-    const auto answer
-      = options.stream
-          ? request(options.url, "POST", "/v1/chat/completions", headers, text,
-                    [&](std::string_view x) { printer.feed(x); })
-          : request(options.url, "POST", "/v1/chat/completions", headers, text);
+    const auto answer = options.stream
+                            ? request(options.url, "POST", "/v1/chat/completions", headers, text,
+                                      [&](std::string_view x) { printer.feed(x); })
+                            : request(options.url, "POST", "/v1/chat/completions", headers, text);
     if (answer.status != 200) {
       print_error(answer);
       return 1;

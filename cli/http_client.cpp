@@ -26,7 +26,8 @@ struct address {
 address parse(const std::string& url) {
   constexpr std::string_view scheme = "http://";
   if (url.rfind(scheme, 0) != 0)
-    throw std::runtime_error("--url must start with http://, such as http://127.0.0.1:8080, not '" + url + "'");
+    throw std::runtime_error("--url must start with http://, such as http://127.0.0.1:8080, not '"
+                             + url + "'");
   auto rest = url.substr(scheme.size());
   rest = rest.substr(0, rest.find('/'));
   const auto colon = rest.rfind(':');
@@ -53,7 +54,8 @@ std::string http_answer::header(std::string_view name) const {
 
 http_answer request(const std::string& url, const std::string& method, const std::string& path,
                     const std::vector<std::pair<std::string, std::string>>& headers,
-                    const std::string& body, const std::function<void(std::string_view)>& on_piece) {
+                    const std::string& body,
+                    const std::function<void(std::string_view)>& on_piece) {
   const auto where = parse(url);
   try {
     asio::io_context io;
@@ -66,7 +68,8 @@ http_answer request(const std::string& url, const std::string& method, const std
     message.version(11);
     message.set(http::field::host, where.host + ':' + where.port);
     message.set(http::field::connection, "close");
-    for (const auto& [name, value] : headers) message.set(name, value);
+    for (const auto& [name, value] : headers)
+      message.set(name, value);
     message.body() = body;
     message.prepare_payload();
     http::write(stream, message);
@@ -88,8 +91,10 @@ http_answer request(const std::string& url, const std::string& method, const std
       if (error == http::error::need_buffer) error = {};
       if (error) throw beast::system_error{error};
       const std::string_view piece{chunk.data(), chunk.size() - parser.get().body().size};
-      if (on_piece && answer.status == 200) on_piece(piece);
-      else answer.body += piece;
+      if (on_piece && answer.status == 200)
+        on_piece(piece);
+      else
+        answer.body += piece;
     }
     return answer;
   } catch (const beast::system_error& error) {

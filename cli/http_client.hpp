@@ -16,10 +16,11 @@ struct http_answer {
   [[nodiscard]] std::string header(std::string_view name) const;
 };
 
-/// One request to `url` (http only, e.g. http://127.0.0.1:8080) and `path`. With `on_piece`, the body
-/// of a 200 goes there as it comes. Throws std::runtime_error with a text for people.
+/// One request to `url` (http only, e.g. http://127.0.0.1:8080) and `path`. With `on_piece`, the
+/// body of a 200 goes there as it comes. Throws std::runtime_error with a text for people.
 http_answer request(const std::string& url, const std::string& method, const std::string& path,
                     const std::vector<std::pair<std::string, std::string>>& headers,
-                    const std::string& body, const std::function<void(std::string_view)>& on_piece = {});
+                    const std::string& body,
+                    const std::function<void(std::string_view)>& on_piece = {});
 
 } // namespace echelon::cli

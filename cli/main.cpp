@@ -15,38 +15,53 @@ int main(int argc, char** argv) {
 
   serve_options serving;
   auto* serve_command = app.add_subcommand("serve", "Run the router");
-  serve_command->add_option("--config", serving.config, "Configuration: a file or a folder")->required();
-  serve_command->add_option("--listen", serving.listen, "ADDRESS:PORT instead of server.listen; port 0: any free one");
-  serve_command->add_flag("--simulate", serving.simulate, "Bind every provider to the built-in simulator");
-  serve_command->add_flag("--chaos", serving.chaos, "Allow actors to be killed through the admin API");
+  serve_command->add_option("--config", serving.config, "Configuration: a file or a folder")
+      ->required();
+  serve_command->add_option("--listen", serving.listen,
+                            "ADDRESS:PORT instead of server.listen; port 0: any free one");
+  serve_command->add_flag("--simulate", serving.simulate,
+                          "Bind every provider to the built-in simulator");
+  serve_command->add_flag("--chaos", serving.chaos,
+                          "Allow actors to be killed through the admin API");
   serve_command->add_flag("--log-json", serving.log_json, "Log as JSON lines");
-  serve_command->add_option("--log-level", serving.log_level, "trace, debug, info, warn, error or off")
-    ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  serve_command
+      ->add_option("--log-level", serving.log_level, "trace, debug, info, warn, error or off")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   serve_command->callback([&] { code = serve(serving); });
 
   validate_options validating;
-  auto* validate_command = app.add_subcommand("validate", "Check a configuration; exit 0, 1 (errors) or 2 (unreadable)");
-  validate_command->add_option("--config", validating.config, "Configuration: a file or a folder")->required();
+  auto* validate_command =
+      app.add_subcommand("validate", "Check a configuration; exit 0, 1 (errors) or 2 (unreadable)");
+  validate_command->add_option("--config", validating.config, "Configuration: a file or a folder")
+      ->required();
   validate_command->add_flag("--strict", validating.strict, "Warnings count as errors");
-  validate_command->add_flag("--simulate", validating.simulate, "As for serve --simulate: no keys are needed");
+  validate_command->add_flag("--simulate", validating.simulate,
+                             "As for serve --simulate: no keys are needed");
   validate_command->add_option("--format", validating.format, "text, json or github")
-    ->check(CLI::IsMember({"text", "json", "github"}));
+      ->check(CLI::IsMember({"text", "json", "github"}));
   validate_command->callback([&] { code = validate(validating); });
 
   explain_options explaining;
-  auto* explain_command = app.add_subcommand("explain", "Show in which order a target's candidates are tried, and why");
-  explain_command->add_option("target", explaining.target, "Node, pool, group, group.tier or model")->required();
-  explain_command->add_option("--config", explaining.config, "Configuration: a file or a folder")->required();
-  explain_command->add_flag("--simulate", explaining.simulate, "As for serve --simulate: no keys are needed");
+  auto* explain_command =
+      app.add_subcommand("explain", "Show in which order a target's candidates are tried, and why");
+  explain_command->add_option("target", explaining.target, "Node, pool, group, group.tier or model")
+      ->required();
+  explain_command->add_option("--config", explaining.config, "Configuration: a file or a folder")
+      ->required();
+  explain_command->add_flag("--simulate", explaining.simulate,
+                            "As for serve --simulate: no keys are needed");
   explain_command->add_flag("--json", explaining.json, "As JSON");
   explain_command->callback([&] { code = explain(explaining); });
 
   call_options calling;
-  auto* call_command = app.add_subcommand("call", "Send one prompt; exit 0, 1 (an error answer) or 2 (unreachable)");
-  call_command->add_option("target", calling.target, "Node, pool, group, group.tier or model")->required();
+  auto* call_command =
+      app.add_subcommand("call", "Send one prompt; exit 0, 1 (an error answer) or 2 (unreachable)");
+  call_command->add_option("target", calling.target, "Node, pool, group, group.tier or model")
+      ->required();
   call_command->add_option("prompt", calling.prompt, "The user's message")->required();
   call_command->add_flag("--stream", calling.stream, "Print the answer as it comes");
-  call_command->add_option("--fallback", calling.fallback, "Groups or tiers to try afterwards, a,b")->delimiter(',');
+  call_command->add_option("--fallback", calling.fallback, "Groups or tiers to try afterwards, a,b")
+      ->delimiter(',');
   call_command->add_option("--url", calling.url, "Where the router is")->capture_default_str();
   call_command->add_option("--key", calling.key, "Client API key")->envname("ECHELON_API_KEY");
   call_command->add_flag("--json", calling.json, "Print the whole answer as JSON");
@@ -55,15 +70,18 @@ int main(int argc, char** argv) {
   status_options showing;
   auto* status_command = app.add_subcommand("status", "Show every actor of a running router");
   status_command->add_option("--url", showing.url, "Where the router is")->capture_default_str();
-  status_command->add_option("--token", showing.token, "server.admin_token")->envname("ECHELON_ADMIN_TOKEN");
+  status_command->add_option("--token", showing.token, "server.admin_token")
+      ->envname("ECHELON_ADMIN_TOKEN");
   status_command->add_flag("--watch", showing.watch, "Again each second, until interrupted");
   status_command->add_flag("--json", showing.json, "As JSON");
   status_command->callback([&] { code = status(showing); });
 
   std::string listen = "127.0.0.1:9090";
   std::string script;
-  auto* simulate_command = app.add_subcommand("simulate", "Run fake OpenAI, Anthropic and Gemini upstreams");
-  simulate_command->add_option("--listen", listen, "ADDRESS:PORT; port 0: any free one")->capture_default_str();
+  auto* simulate_command =
+      app.add_subcommand("simulate", "Run fake OpenAI, Anthropic and Gemini upstreams");
+  simulate_command->add_option("--listen", listen, "ADDRESS:PORT; port 0: any free one")
+      ->capture_default_str();
   simulate_command->add_option("--script", script, "YAML or JSON file of scripted faults");
   simulate_command->callback([&] { code = echelon::providers::run_simulator(listen, script); });
 

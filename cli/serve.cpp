@@ -40,7 +40,8 @@ void set_up_log(const serve_options& options) {
   if (options.log_json) {
     // %v may hold quotes: the messages are written by us and escaped by the formatter below.
     struct escaped : spdlog::custom_flag_formatter {
-      void format(const spdlog::details::log_msg& m, const std::tm&, spdlog::memory_buf_t& to) override {
+      void format(const spdlog::details::log_msg& m, const std::tm&,
+                  spdlog::memory_buf_t& to) override {
         for (const char c : m.payload) {
           if (c == '"' || c == '\\') to.push_back('\\');
           to.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
@@ -52,7 +53,7 @@ void set_up_log(const serve_options& options) {
     };
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<escaped>('*').set_pattern(
-      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})");
+        R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})");
     spdlog::set_formatter(std::move(formatter));
   } else {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
@@ -74,8 +75,9 @@ int serve(const serve_options& options) {
   std::string host;
   std::uint16_t port = 0;
   if (!options.listen.empty() && !split_listen(options.listen, host, port)) {
-    std::cerr << "echelon: --listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, not '"
-              << options.listen << "'\n";
+    std::cerr
+        << "echelon: --listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, not '"
+        << options.listen << "'\n";
     return 2;
   }
   std::signal(SIGPIPE, SIG_IGN);
@@ -87,7 +89,8 @@ int serve(const serve_options& options) {
     how.simulate = options.simulate;
     auto result = config::load(options.config, how);
     readable = result.readable;
-    for (const auto& x : result.diagnostics) messages.push_back(config::to_string(x));
+    for (const auto& x : result.diagnostics)
+      messages.push_back(config::to_string(x));
     if (!result.config || host.empty()) return result.config;
     auto changed = std::make_shared<config::RouterConfig>(*result.config);
     changed->server.host = host;
@@ -97,7 +100,8 @@ int serve(const serve_options& options) {
   std::vector<std::string> messages;
   bool readable = true;
   auto config = load(messages, readable);
-  for (const auto& x : messages) std::cerr << x << '\n';
+  for (const auto& x : messages)
+    std::cerr << x << '\n';
   if (!config) {
     std::cerr << "echelon: the configuration " << options.config
               << (readable ? " has errors; nothing is served.\n" : " cannot be read.\n");

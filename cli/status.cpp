@@ -22,18 +22,20 @@ std::string of(const json& used, const json& limit) {
 std::string table(const json& state) {
   auto text = fmt::format("echelon {}, configuration version {}, {} requests in flight{}\n",
                           state.value("version", "?"), state.value("config_version", 0),
-                          state.value("requests_in_flight", 0), state.value("draining", false) ? ", draining" : "");
-  text += fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", "ACTOR", "PERMITS", "QUEUE", "RATE LEFT",
-                      "BREAKER", "OK", "FAILED");
+                          state.value("requests_in_flight", 0),
+                          state.value("draining", false) ? ", draining" : "");
+  text += fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", "ACTOR", "PERMITS",
+                      "QUEUE", "RATE LEFT", "BREAKER", "OK", "FAILED");
   for (const auto& x : state.value("actors", json::array())) {
     const auto& breaker = x["breaker"];
     const auto& limiter = x["limiter"];
-    text += fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", x.value("path", ""),
-                        of(x["permits"]["used"], x["permits"]["limit"]),
-                        of(x["queue"]["length"], x["queue"]["size"]),
-                        limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
-                        breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),
-                        x["totals"]["succeeded"].dump(), x["totals"]["failed"].dump());
+    text +=
+        fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", x.value("path", ""),
+                    of(x["permits"]["used"], x["permits"]["limit"]),
+                    of(x["queue"]["length"], x["queue"]["size"]),
+                    limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
+                    breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),
+                    x["totals"]["succeeded"].dump(), x["totals"]["failed"].dump());
   }
   return text;
 }
@@ -51,7 +53,8 @@ int status(const status_options& options) {
         return 1;
       }
       if (options.watch) std::cout << "\033[H\033[2J";
-      std::cout << (options.json ? answer.body + "\n" : table(json::parse(answer.body))) << std::flush;
+      std::cout << (options.json ? answer.body + "\n" : table(json::parse(answer.body)))
+                << std::flush;
       if (!options.watch) return 0;
       std::this_thread::sleep_for(std::chrono::seconds{1});
     }

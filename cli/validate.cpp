@@ -22,8 +22,8 @@ void print_text(const config::diagnostic& x) {
     return;
   }
   const char* colour = x.sev == config::severity::error ? "\033[31m" : "\033[33m";
-  std::cout << x.file << ':' << x.line << ':' << x.column << ": " << colour << word(x) << "\033[0m: " << x.text
-            << " [" << x.rule << "]\n";
+  std::cout << x.file << ':' << x.line << ':' << x.column << ": " << colour << word(x)
+            << "\033[0m: " << x.text << " [" << x.rule << "]\n";
 }
 
 void print_github(const config::diagnostic& x) {
@@ -32,7 +32,8 @@ void print_github(const config::diagnostic& x) {
 }
 
 nlohmann::json to_json(const config::diagnostic& x) {
-  return {{"file", x.file}, {"line", x.line}, {"column", x.column}, {"severity", word(x)}, {"text", x.text}, {"rule", x.rule}};
+  return {{"file", x.file},      {"line", x.line}, {"column", x.column},
+          {"severity", word(x)}, {"text", x.text}, {"rule", x.rule}};
 }
 
 } // namespace
@@ -45,9 +46,12 @@ int validate(const validate_options& options) {
   auto list = nlohmann::json::array();
   for (const auto& x : result.diagnostics) {
     ++(x.sev == config::severity::error ? errors : warnings);
-    if (options.format == "json") list.push_back(to_json(x));
-    else if (options.format == "github") print_github(x);
-    else print_text(x);
+    if (options.format == "json")
+      list.push_back(to_json(x));
+    else if (options.format == "github")
+      print_github(x);
+    else
+      print_text(x);
   }
   if (options.format == "json")
     std::cout << list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';

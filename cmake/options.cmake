@@ -21,7 +21,9 @@ target_include_directories(echelon_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_definitions(echelon_options INTERFACE CAF_ENABLE_TYPE_ID_CHECKS
   ECHELON_VERSION="${PROJECT_VERSION}")
 target_compile_options(echelon_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${ECHELON_WERROR}>:-Werror>)
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${ECHELON_WERROR}>:-Werror>
+  # GCC 12 sees overlap in std::string operator+ where there is none (GCC bug 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(ECHELON_SANITIZE)
   add_compile_options(-fsanitize=${ECHELON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ECHELON_SANITIZE})

@@ -23,26 +23,28 @@ void check_tier(loading& x, const group_config& group, const tier_config& tier) 
   const auto& config = x.config;
   if (tier.concurrency_limit) {
     const auto own = std::to_string(*tier.concurrency_limit);
-    const auto below = sum_of(config, tier, [&](const model_config& m) -> std::optional<std::uint32_t> {
-      if (m.concurrency_limit) return m.concurrency_limit;
-      if (config.model_level) return config.model_level->limit;
-      return std::nullopt;
-    });
+    const auto below =
+        sum_of(config, tier, [&](const model_config& m) -> std::optional<std::uint32_t> {
+          if (m.concurrency_limit) return m.concurrency_limit;
+          if (config.model_level) return config.model_level->limit;
+          return std::nullopt;
+        });
     if (below && *below < *tier.concurrency_limit)
       x.out.warn(x.tier_limit_at[label], "unreachable-limit",
                  label + ": concurrency_limit " + own + " can never be reached: its models allow "
-                   + std::to_string(*below) + " together");
+                     + std::to_string(*below) + " together");
     if (config.group_level && config.group_level->limit < *tier.concurrency_limit)
       x.out.warn(x.tier_limit_at[label], "unreachable-limit",
                  label + ": concurrency_limit " + own + " can never be reached: group_level allows "
-                   + std::to_string(config.group_level->limit));
+                     + std::to_string(config.group_level->limit));
   }
   if (tier.rpm_limit) {
     const auto below = sum_of(config, tier, [](const model_config& m) { return m.rpm_limit; });
     if (below && *below < *tier.rpm_limit)
       x.out.warn(x.tier_rpm_at[label], "unreachable-limit",
-                 label + ": rpm_limit " + std::to_string(*tier.rpm_limit) + " can never be reached: its models allow "
-                   + std::to_string(*below) + " together");
+                 label + ": rpm_limit " + std::to_string(*tier.rpm_limit)
+                     + " can never be reached: its models allow " + std::to_string(*below)
+                     + " together");
   }
 }
 
@@ -51,16 +53,19 @@ void check_node(loading& x, const node_config& node, const node_refs& refs) {
   const auto* tier = x.config.tier(node.llm_group);
   if (tier != nullptr && *node.timeout < tier->timeout)
     x.out.warn(refs.timeout_at, "node-timeout",
-               "workflow_nodes." + node.name + ".task_config.timeout is shorter than the timeout of one attempt in "
-                 + node.llm_group.str());
+               "workflow_nodes." + node.name
+                   + ".task_config.timeout is shorter than the timeout of one attempt in "
+                   + node.llm_group.str());
 }
 
 } // namespace
 
 void check_limits(loading& x) {
   for (const auto& group : x.config.groups)
-    for (const auto& tier : group.tiers) check_tier(x, group, tier);
-  for (std::size_t i = 0; i < x.nodes.size(); ++i) check_node(x, x.config.nodes[i], x.nodes[i]);
+    for (const auto& tier : group.tiers)
+      check_tier(x, group, tier);
+  for (std::size_t i = 0; i < x.nodes.size(); ++i)
+    check_node(x, x.config.nodes[i], x.nodes[i]);
 }
 
 } // namespace echelon::config

@@ -31,11 +31,13 @@ std::string to_string(const diagnostic& x) {
 
 void diagnostics::error(const place& at, std::string rule, std::string text) {
   ++errors_;
-  found_.push_back({at.file, at.line, at.column, severity::error, std::move(text), std::move(rule)});
+  found_.push_back(
+      {at.file, at.line, at.column, severity::error, std::move(text), std::move(rule)});
 }
 
 void diagnostics::warn(const place& at, std::string rule, std::string text) {
-  found_.push_back({at.file, at.line, at.column, severity::warning, std::move(text), std::move(rule)});
+  found_.push_back(
+      {at.file, at.line, at.column, severity::warning, std::move(text), std::move(rule)});
 }
 
 std::vector<diagnostic> diagnostics::sorted() const {

@@ -31,6 +31,7 @@ class diagnostics {
 public:
   void error(const place& at, std::string rule, std::string text);
   void warn(const place& at, std::string rule, std::string text);
+  [[nodiscard]] int errors() const { return errors_; }
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
   /// All, sorted by file, line and column.
   [[nodiscard]] std::vector<diagnostic> sorted() const;

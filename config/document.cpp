@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -38,18 +39,21 @@ public:
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    check_tag(mark, tag);
     auto x = make(mark, yaml_node::kind::scalar);
     x->text = value;
     x->quoted = tag == "!";
     add(std::move(x), anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
+    check_tag(mark, tag);
     open(make(mark, yaml_node::kind::list), anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
+    check_tag(mark, tag);
     open(make(mark, yaml_node::kind::map), anchor);
   }
   void OnMapEnd() override { close(); }
@@ -70,6 +74,13 @@ private:
     x->is = kind;
     x->at = at(mark);
     return x;
+  }
+
+  /// "?" stands for a plain value, "!" for a quoted one: neither was written as a tag.
+  void check_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (!tag.empty() && tag != "?" && tag != "!")
+      out_.error(at(mark), "bad-tag",
+                 "tags such as !!str are not taken: write the value as it is meant");
   }
 
   void add(std::shared_ptr<yaml_node> x, YAML::anchor_t anchor) {
@@ -94,7 +105,10 @@ private:
       root = std::move(x);
       return;
     }
+    // Aliases may stack levels that no line shows.
+    if (stack_.size() + x->height > max_depth) throw too_deep{x->at};
     auto& top = stack_.back();
+    top.node->height = std::max(top.node->height, x->height + 1);
     if (top.node->is == yaml_node::kind::list) {
       top.node->items.push_back(std::move(x));
     } else if (!top.key) {
@@ -112,7 +126,7 @@ private:
       if (known->text != key->text) continue;
       out_.error(key->at, "duplicate-key",
                  "key '" + key->text + "' is given twice, first at line "
-                   + std::to_string(known->at.line));
+                     + std::to_string(known->at.line));
       return;
     }
     map.entries.emplace_back(std::move(key), std::move(value));
@@ -127,16 +141,21 @@ private:
         continue;
       }
       const auto& value = i->second;
-      if (value->is == yaml_node::kind::map) sources.push_back(value);
+      if (value->is == yaml_node::kind::map)
+        sources.push_back(value);
       else if (value->is == yaml_node::kind::list)
         sources.insert(sources.end(), value->items.begin(), value->items.end());
-      else out_.error(value->at, "bad-merge", "a merge key needs a map");
+      else
+        out_.error(value->at, "bad-merge", "a merge key needs a map");
       i = map.entries.erase(i);
     }
     for (const auto& source : sources) {
+      if (source->is != yaml_node::kind::map)
+        out_.error(source->at, "bad-merge", "a merge key needs a map");
       for (const auto& [key, value] : source->entries) {
         bool known = false;
-        for (const auto& [own, ignored] : map.entries) known = known || own->text == key->text;
+        for (const auto& [own, ignored] : map.entries)
+          known = known || own->text == key->text;
         if (!known) map.entries.emplace_back(key, value);
       }
     }
@@ -176,7 +195,8 @@ bool check_bytes(std::string_view text, const std::string& file, diagnostics& ou
       }
       indent = false;
     } else if (indent && text.substr(i, 2) == "\xC2\xA0") {
-      out.error({file, line, column}, "indentation", "a non-breaking space as indentation; use plain spaces");
+      out.error({file, line, column}, "indentation",
+                "a non-breaking space as indentation; use plain spaces");
       fine = false;
       indent = false;
     } else if (c != ' ') {
@@ -209,7 +229,8 @@ yaml_ptr parse_yaml(std::string_view text, const std::string& file, diagnostics&
     }
     return root;
   } catch (const YAML::Exception& error) {
-    out.error({file, error.mark.line + 1, error.mark.column + 1}, "syntax", "not valid YAML: " + error.msg);
+    out.error({file, error.mark.line + 1, error.mark.column + 1}, "syntax",
+              "not valid YAML: " + error.msg);
   } catch (const too_deep& error) {
     out.error(error.at, "too-deep", "nested more than 64 levels deep");
   }

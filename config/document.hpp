@@ -18,8 +18,9 @@ struct yaml_node {
   enum class kind { null, scalar, list, map };
   kind is = kind::null;
   place at;
-  std::string text;    ///< Of a scalar.
-  bool quoted = false; ///< A scalar in quotes is a string, never a number.
+  std::size_t height = 0; ///< Levels below this one, those behind aliases included.
+  std::string text;       ///< Of a scalar.
+  bool quoted = false;    ///< A scalar in quotes is a string, never a number.
   std::vector<yaml_ptr> items;
   std::vector<std::pair<yaml_ptr, yaml_ptr>> entries; ///< Keys in file order; merge keys applied.
 };

@@ -68,11 +68,12 @@ json explain_json(const RouterConfig& config, std::string_view target) {
   for (const auto& stage : plan.stages) {
     json models = json::array();
     for (const auto& m : stage.models)
-      models.push_back({{"model", m.name},
-                        {"provider", m.provider},
-                        {"limits", gate_json(*topology, m.id)},
-                        {"binding_concurrency",
-                         binding(*topology, {plan.node, plan.pool, stage.group, stage.tier, m.id})}});
+      models.push_back(
+          {{"model", m.name},
+           {"provider", m.provider},
+           {"limits", gate_json(*topology, m.id)},
+           {"binding_concurrency",
+            binding(*topology, {plan.node, plan.pool, stage.group, stage.tier, m.id})}});
     const auto rotates = stage.strategy != policy::fallback_strategy::echelon_down;
     const auto attempts = (rotates ? stage.models.size() : 1) + stage.max_retries;
     const bool reachable = reached <= (plan.fallback ? plan.max_moves : 0);
@@ -99,25 +100,29 @@ json explain_json(const RouterConfig& config, std::string_view target) {
 
 std::string explain(const RouterConfig& config, std::string_view target) {
   const auto x = explain_json(config, target);
-  std::string text = "target " + x["target"].get<std::string>() + ": deadline " + x["total_timeout_s"].dump()
-                     + " s, worst case " + x["worst_case_s"].dump() + " s, at most " + x["max_moves"].dump()
-                     + " moves to other tiers" + (x["pool_rotates"] ? "; the pool rotates its members" : "") + '\n';
-  for (const auto& level : x["levels"]) text += "through " + level["actor"].get<std::string>() + '\n';
+  std::string text = "target " + x["target"].get<std::string>() + ": deadline "
+                     + x["total_timeout_s"].dump() + " s, worst case " + x["worst_case_s"].dump()
+                     + " s, at most " + x["max_moves"].dump() + " moves to other tiers"
+                     + (x["pool_rotates"] ? "; the pool rotates its members" : "") + '\n';
+  for (const auto& level : x["levels"])
+    text += "through " + level["actor"].get<std::string>() + '\n';
   char line[256];
-  std::snprintf(line, sizeof line, "%-3s %-32s %-28s %-10s %8s %8s %-s\n", "#", "STAGE", "MODEL", "PROVIDER", "TIMEOUT",
-                "RETRIES", "BINDING CONCURRENCY");
+  std::snprintf(line, sizeof line, "%-3s %-32s %-28s %-10s %8s %8s %-s\n", "#", "STAGE", "MODEL",
+                "PROVIDER", "TIMEOUT", "RETRIES", "BINDING CONCURRENCY");
   text += line;
   int number = 0;
   for (const auto& stage : x["stages"]) {
     ++number;
     for (const auto& m : stage["models"]) {
       const auto& bound = m["binding_concurrency"];
-      const auto limit = bound.is_null() ? std::string{"none"}
-                                         : bound["limit"].dump() + " by " + bound["actor"].get<std::string>();
+      const auto limit = bound.is_null()
+                             ? std::string{"none"}
+                             : bound["limit"].dump() + " by " + bound["actor"].get<std::string>();
       std::snprintf(line, sizeof line, "%-3d %-32s %-28s %-10s %7ss %8s %-s%s\n", number,
-                    stage["stage"].get<std::string>().c_str(), m["model"].get<std::string>().c_str(),
-                    m["provider"].get<std::string>().c_str(), stage["timeout_s"].dump().c_str(),
-                    stage["max_retries"].dump().c_str(), limit.c_str(),
+                    stage["stage"].get<std::string>().c_str(),
+                    m["model"].get<std::string>().c_str(), m["provider"].get<std::string>().c_str(),
+                    stage["timeout_s"].dump().c_str(), stage["max_retries"].dump().c_str(),
+                    limit.c_str(),
                     stage["reachable"] ? "" : "  (beyond global_fallback.max_attempts)");
       text += line;
     }

@@ -17,20 +17,22 @@ struct vendor {
 };
 
 constexpr vendor vendors[] = {
-  {"openai-", "openai", provider_kind::openai, "https://api.openai.com/v1", "OPENAI_API_KEY"},
-  {"anthropic-", "anthropic", provider_kind::anthropic, "https://api.anthropic.com", "ANTHROPIC_API_KEY"},
-  {"gemini-", "gemini", provider_kind::gemini, "https://generativelanguage.googleapis.com", "GEMINI_API_KEY"},
+    {"openai-", "openai", provider_kind::openai, "https://api.openai.com/v1", "OPENAI_API_KEY"},
+    {"anthropic-", "anthropic", provider_kind::anthropic, "https://api.anthropic.com",
+     "ANTHROPIC_API_KEY"},
+    {"gemini-", "gemini", provider_kind::gemini, "https://generativelanguage.googleapis.com",
+     "GEMINI_API_KEY"},
 };
 
 /// Vendors' ids of the well-known names.
 std::string vendor_id(const std::string& name, const std::string& rest) {
   static const std::map<std::string, std::string> known{
-    {"openai-gpt4", "gpt-4"},
-    {"openai-gpt4-turbo", "gpt-4-turbo"},
-    {"openai-gpt3.5-turbo", "gpt-3.5-turbo"},
-    {"anthropic-claude-3-opus", "claude-3-opus-20240229"},
-    {"anthropic-claude-3-sonnet", "claude-3-sonnet-20240229"},
-    {"anthropic-claude-3-haiku", "claude-3-haiku-20240307"},
+      {"openai-gpt4", "gpt-4"},
+      {"openai-gpt4-turbo", "gpt-4-turbo"},
+      {"openai-gpt3.5-turbo", "gpt-3.5-turbo"},
+      {"anthropic-claude-3-opus", "claude-3-opus-20240229"},
+      {"anthropic-claude-3-sonnet", "claude-3-sonnet-20240229"},
+      {"anthropic-claude-3-haiku", "claude-3-haiku-20240307"},
   };
   const auto i = known.find(name);
   if (i != known.end()) return i->second;
@@ -46,24 +48,28 @@ void infer_model(loading& x, const named_ref& ref) {
     model.provider = v.provider;
     model.model = vendor_id(ref.name, ref.name.substr(std::string_view{v.prefix}.size()));
     config.models[ref.name] = model;
+    x.model_at[ref.name] = ref.at;
     if (config.providers.count(v.provider) == 0) {
       provider_config provider;
       provider.name = v.provider;
       provider.kind = v.kind;
       provider.base_url = v.url;
       provider.simulate = x.simulate;
-      if (const auto key = x.env(v.variable); key && !key->empty()) provider.api_keys.push_back(*key);
+      if (const auto key = x.env(v.variable); key && !key->empty())
+        provider.api_keys.push_back(*key);
       config.providers[v.provider] = provider;
     }
     x.out.warn(ref.at, "undefined-model",
-               "model '" + ref.name + "' is not defined under models; taken as " + model.model + " of provider "
-                 + v.provider + " by its prefix");
+               "model '" + ref.name + "' is not defined under models; taken as " + model.model
+                   + " of provider " + v.provider + " by its prefix");
     return;
   }
   std::vector<std::string> known;
-  for (const auto& [name, m] : config.models) known.push_back(name);
+  for (const auto& [name, m] : config.models)
+    known.push_back(name);
   x.out.error(ref.at, "unknown-model",
-              ref.path + " names model '" + ref.name + "', which is not defined under models" + hint(ref.name, known));
+              ref.path + " names model '" + ref.name + "', which is not defined under models"
+                  + hint(ref.name, known));
 }
 
 void link_models(loading& x) {
@@ -71,19 +77,21 @@ void link_models(loading& x) {
   for (const auto& [ref, tier] : x.model_refs)
     if (x.config.models.count(ref.name) == 0 && told.insert(ref.name).second) infer_model(x, ref);
   std::vector<std::string> known;
-  for (const auto& [name, p] : x.config.providers) known.push_back(name);
+  for (const auto& [name, p] : x.config.providers)
+    known.push_back(name);
   for (const auto& [name, model] : x.config.models)
     if (!model.provider.empty() && x.config.providers.count(model.provider) == 0)
       x.out.error(x.model_limit_at[name], "unknown-provider",
-                  "models." + name + " names provider '" + model.provider + "', which is not defined"
-                    + hint(model.provider, known));
+                  "models." + name + " names provider '" + model.provider
+                      + "', which is not defined" + hint(model.provider, known));
 }
 
 std::vector<std::string> group_names(const RouterConfig& config) {
   std::vector<std::string> known;
   for (const auto& g : config.groups) {
     known.push_back(g.name);
-    for (const auto& t : g.tiers) known.push_back(g.name + '.' + t.name);
+    for (const auto& t : g.tiers)
+      known.push_back(g.name + '.' + t.name);
   }
   return known;
 }
@@ -91,12 +99,17 @@ std::vector<std::string> group_names(const RouterConfig& config) {
 /// Looks up `group` or `group.tier`. Missing: reported as an error or a warning.
 std::optional<group_ref> resolve(loading& x, const named_ref& ref, bool fatal) {
   const auto dot = ref.name.find('.');
-  group_ref found{ref.name.substr(0, dot), dot == std::string::npos ? "" : ref.name.substr(dot + 1)};
-  const bool there = dot == std::string::npos ? x.config.group(found.group) != nullptr : x.config.tier(found) != nullptr;
+  group_ref found{ref.name.substr(0, dot),
+                  dot == std::string::npos ? "" : ref.name.substr(dot + 1)};
+  const bool there = dot == std::string::npos ? x.config.group(found.group) != nullptr
+                                              : x.config.tier(found) != nullptr;
   if (there) return found;
-  const auto text = ref.path + " names '" + ref.name + "', which does not exist" + hint(ref.name, group_names(x.config));
-  if (fatal) x.out.error(ref.at, "dangling-reference", text);
-  else x.out.warn(ref.at, "dangling-reference", text + "; it is skipped");
+  const auto text = ref.path + " names '" + ref.name + "', which does not exist"
+                    + hint(ref.name, group_names(x.config));
+  if (fatal)
+    x.out.error(ref.at, "dangling-reference", text);
+  else
+    x.out.warn(ref.at, "dangling-reference", text + "; it is skipped");
   return std::nullopt;
 }
 
@@ -122,7 +135,8 @@ void link_pools(loading& x) {
       pool.weights.push_back(total_rpm(x.config, *found));
     }
     if (pool.members.empty())
-      x.out.error(x.pool_at[pool.name], "empty-list", "polling_pools." + pool.name + " has no task group that exists");
+      x.out.error(x.pool_at[pool.name], "empty-list",
+                  "polling_pools." + pool.name + " has no task group that exists");
   }
 }
 
@@ -138,33 +152,41 @@ void link_node(loading& x, node_config& node, const node_refs& refs) {
   }
   const bool whole = !node.llm_group.group.empty() && node.llm_group.tier.empty();
   if (whole && !node.task_type.empty()) {
-    if (x.config.tier({node.llm_group.group, node.task_type}) != nullptr) node.llm_group.tier = node.task_type;
-    else x.out.error(refs.llm_group.at, "dangling-reference",
-                     "workflow_nodes." + node.name + ".task_type names tier '" + node.task_type + "', which group '"
-                       + node.llm_group.group + "' does not have");
+    if (x.config.tier({node.llm_group.group, node.task_type}) != nullptr)
+      node.llm_group.tier = node.task_type;
+    else
+      x.out.error(refs.llm_group.at, "dangling-reference",
+                  "workflow_nodes." + node.name + ".task_type names tier '" + node.task_type
+                      + "', which group '" + node.llm_group.group + "' does not have");
   }
   for (const auto& ref : refs.fallback_groups) {
     const auto found = resolve(x, ref, false);
     if (!found) continue;
-    const bool again = *found == node.llm_group
-                       || std::find(node.fallback_groups.begin(), node.fallback_groups.end(), *found)
-                            != node.fallback_groups.end();
-    if (again) x.out.warn(ref.at, "repeated-fallback", ref.path + " names '" + ref.name + "' again; it is tried once");
-    else node.fallback_groups.push_back(*found);
+    const bool again =
+        *found == node.llm_group
+        || std::find(node.fallback_groups.begin(), node.fallback_groups.end(), *found)
+               != node.fallback_groups.end();
+    if (again)
+      x.out.warn(ref.at, "repeated-fallback",
+                 ref.path + " names '" + ref.name + "' again; it is tried once");
+    else
+      node.fallback_groups.push_back(*found);
   }
   if (node.polling_pool.empty()) return;
   const auto* pool = x.config.pool(node.polling_pool);
   if (pool == nullptr) {
     std::vector<std::string> known;
-    for (const auto& p : x.config.pools) known.push_back(p.name);
+    for (const auto& p : x.config.pools)
+      known.push_back(p.name);
     x.out.warn(refs.polling_pool.at, "dangling-reference",
                refs.polling_pool.path + " names '" + node.polling_pool + "', which does not exist"
-                 + hint(node.polling_pool, known) + "; it is skipped");
+                   + hint(node.polling_pool, known) + "; it is skipped");
     node.polling_pool.clear();
   } else if (!node.llm_group.group.empty() && !pool_has(*pool, node.llm_group)) {
     x.out.warn(refs.polling_pool.at, "pool-lacks-group",
-               refs.polling_pool.path + " is '" + node.polling_pool + "', whose task_groups lack the node's own group '"
-                 + node.llm_group.str() + "'");
+               refs.polling_pool.path + " is '" + node.polling_pool
+                   + "', whose task_groups lack the node's own group '" + node.llm_group.str()
+                   + "'");
   }
 }
 
@@ -174,13 +196,19 @@ void check_collisions(loading& x) {
     const auto [i, fresh] = kinds.emplace(name, kind);
     if (!fresh && i->second != kind)
       x.out.error(at, "name-collision",
-                  std::string{kind} + " '" + name + "' has the name of a " + i->second + "; targets need different names");
+                  std::string{kind} + " '" + name + "' has the name of a " + i->second
+                      + "; targets need different names");
   };
-  for (const auto& g : x.config.groups) claim(g.name, "task group", x.group_at[g.name]);
-  for (const auto& [label, at] : x.tier_at) claim(label, "tier", at);
-  for (const auto& p : x.config.pools) claim(p.name, "polling pool", x.pool_at[p.name]);
-  for (std::size_t i = 0; i < x.nodes.size(); ++i) claim(x.config.nodes[i].name, "workflow node", x.nodes[i].at);
-  for (const auto& [name, at] : x.model_at) claim(name, "model", at);
+  for (const auto& g : x.config.groups)
+    claim(g.name, "task group", x.group_at[g.name]);
+  for (const auto& [label, at] : x.tier_at)
+    claim(label, "tier", at);
+  for (const auto& p : x.config.pools)
+    claim(p.name, "polling pool", x.pool_at[p.name]);
+  for (std::size_t i = 0; i < x.nodes.size(); ++i)
+    claim(x.config.nodes[i].name, "workflow node", x.nodes[i].at);
+  for (const auto& [name, at] : x.model_at)
+    claim(name, "model", at);
 }
 
 } // namespace
@@ -188,7 +216,8 @@ void check_collisions(loading& x) {
 void link(loading& x) {
   link_models(x);
   link_pools(x);
-  for (std::size_t i = 0; i < x.nodes.size(); ++i) link_node(x, x.config.nodes[i], x.nodes[i]);
+  for (std::size_t i = 0; i < x.nodes.size(); ++i)
+    link_node(x, x.config.nodes[i], x.nodes[i]);
   check_collisions(x);
   for (auto& group : x.config.groups)
     if (!x.own_breaker[group.name]) group.breaker = x.config.fallback.breaker;

@@ -17,23 +17,23 @@ using section_reader = void (*)(loading&, const yaml_ptr&);
 
 /// Every top-level key, in the order in which it must be read.
 constexpr std::pair<const char*, section_reader> sections[] = {
-  {"providers", read_providers},
-  {"models", read_models},
-  {"task_groups", read_task_groups},
-  {"polling_pools", read_polling_pools},
-  {"workflow_nodes", read_workflow_nodes},
-  {"global_fallback", read_global_fallback},
-  {"concurrency_control", read_concurrency_control},
-  {"rate_limiting", read_rate_limiting},
-  {"server", read_server},
-  {"auth", read_auth},
-  {"cluster", read_cluster},
+    {"providers", read_providers},
+    {"models", read_models},
+    {"task_groups", read_task_groups},
+    {"polling_pools", read_polling_pools},
+    {"workflow_nodes", read_workflow_nodes},
+    {"global_fallback", read_global_fallback},
+    {"concurrency_control", read_concurrency_control},
+    {"rate_limiting", read_rate_limiting},
+    {"server", read_server},
+    {"auth", read_auth},
+    {"cluster", read_cluster},
 };
 
 /// Sections that hold named things: several files may each bring some.
 bool holds_names(const std::string& section) {
-  return section == "providers" || section == "models" || section == "task_groups" || section == "polling_pools"
-         || section == "workflow_nodes";
+  return section == "providers" || section == "models" || section == "task_groups"
+         || section == "polling_pools" || section == "workflow_nodes";
 }
 
 /// Adds one file's sections to the whole.
@@ -45,10 +45,12 @@ void merge(yaml_node& whole, const yaml_node& file, diagnostics& out) {
       whole.entries.emplace_back(key, value);
       continue;
     }
-    const bool maps = known->second->is == yaml_node::kind::map && value->is == yaml_node::kind::map;
+    const bool maps =
+        known->second->is == yaml_node::kind::map && value->is == yaml_node::kind::map;
     if (!maps) {
       out.error(key->at, "duplicate-key",
-                "section '" + key->text + "' stands in " + known->first->at.file + " too and cannot be merged");
+                "section '" + key->text + "' stands in " + known->first->at.file
+                    + " too and cannot be merged");
       continue;
     }
     auto joined = std::make_shared<yaml_node>(*known->second);
@@ -57,16 +59,18 @@ void merge(yaml_node& whole, const yaml_node& file, diagnostics& out) {
                                      [&](const auto& e) { return e.first->text == name->text; });
       if (twin != joined->entries.end())
         out.error(name->at, "duplicate-key",
-                  (holds_names(key->text) ? "'" : "key '") + name->text + "' of " + key->text + " is also given in "
-                    + twin->first->at.file + " at line " + std::to_string(twin->first->at.line));
-      else joined->entries.emplace_back(name, entry);
+                  (holds_names(key->text) ? "'" : "key '") + name->text + "' of " + key->text
+                      + " is also given in " + twin->first->at.file + " at line "
+                      + std::to_string(twin->first->at.line));
+      else
+        joined->entries.emplace_back(name, entry);
     }
     known->second = joined;
   }
 }
 
 load_result read_whole(const yaml_ptr& root, const load_options& options, diagnostics& out) {
-  loading x{{}, out, options.env, options.simulate, false, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  loading x{{}, out, options.env, options.simulate, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
   if (!x.env)
     x.env = [](const std::string& name) -> std::optional<std::string> {
       const char* value = std::getenv(name.c_str());
@@ -78,10 +82,12 @@ load_result read_whole(const yaml_ptr& root, const load_options& options, diagno
     if (!node) continue;
     if (node->is != yaml_node::kind::map)
       out.error(node->at, "wrong-type", std::string{name} + " must be a map");
-    else read(x, node);
+    else
+      read(x, node);
   }
   top.finish();
-  if (!x.groups_seen) out.error(root->at, "missing-key", "there is no task_groups section");
+  if (top.find("task_groups") == nullptr)
+    out.error(root->at, "missing-key", "there is no task_groups section");
   link(x);
   check_limits(x);
   load_result result;
@@ -114,10 +120,10 @@ load_result load_files(const std::vector<fs::path>& files, const load_options& o
       if (in && in.peek() == std::ifstream::traits_type::eof()) continue; // An empty file.
       return unreadable(file.string(), "the file cannot be read");
     }
-    const auto before = out.has_errors();
+    const auto before = out.errors();
     const auto root = parse_yaml(text.str(), file.string(), out);
     if (!root) {
-      parsed = parsed && (before || !out.has_errors());
+      parsed = parsed && before == out.errors();
     } else if (root->is == yaml_node::kind::map) {
       merge(*whole, *root, out);
     } else if (root->is != yaml_node::kind::null) {
@@ -137,11 +143,18 @@ load_result load_files(const std::vector<fs::path>& files, const load_options& o
 load_result load(const fs::path& path, const load_options& options) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  if (error || !fs::exists(status)) return unreadable(path.string(), "there is no such file or folder");
+  if (error || !fs::exists(status))
+    return unreadable(path.string(), "there is no such file or folder");
   std::vector<fs::path> files;
   if (fs::is_directory(status)) {
-    for (fs::recursive_directory_iterator i{path, error}, end; !error && i != end; i.increment(error))
-      if (i->is_regular_file(error) && is_yaml(i->path())) files.push_back(i->path());
+    for (fs::recursive_directory_iterator i{path, error}, end; !error && i != end;
+         i.increment(error)) {
+      // Hidden ones are editors' and Kubernetes' own: there they hold every file once more.
+      if (i->path().filename().string().front() == '.')
+        i.disable_recursion_pending();
+      else if (i->is_regular_file(error) && is_yaml(i->path()))
+        files.push_back(i->path());
+    }
     if (error) return unreadable(path.string(), "the folder cannot be read: " + error.message());
     if (files.empty()) return unreadable(path.string(), "there is no *.yaml in this folder");
     std::sort(files.begin(), files.end());

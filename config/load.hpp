@@ -21,13 +21,13 @@ struct load_options {
 };
 
 struct load_result {
-  router_config_ptr config;             ///< Null if there is any error.
-  std::vector<diagnostic> diagnostics;  ///< Every fault of the whole configuration, sorted.
-  bool readable = true;                 ///< False: there is no such file, or it may not be read.
+  router_config_ptr config;            ///< Null if there is any error.
+  std::vector<diagnostic> diagnostics; ///< Every fault of the whole configuration, sorted.
+  bool readable = true;                ///< False: there is no such file, or it may not be read.
 };
 
-/// `path` is a file, or a folder whose *.yaml and *.yml are read recursively and merged by top-level
-/// key.
+/// `path` is a file, or a folder whose *.yaml and *.yml are read recursively and merged by
+/// top-level key.
 [[nodiscard]] load_result load(const std::filesystem::path& path, const load_options& options = {});
 
 /// Reads `yaml` as if it were the file `name`.

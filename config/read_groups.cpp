@@ -8,17 +8,23 @@ namespace echelon::config {
 using policy::fallback_strategy;
 
 bool check_name(const yaml_node& key, const std::string& what, diagnostics& out) {
-  const auto bad = [](char c) { return c == '.' || c == ',' || c == ' ' || c == '\t' || c == '/' || c == '\n'; };
-  if (!key.text.empty() && key.text.size() <= 128 && std::none_of(key.text.begin(), key.text.end(), bad)) return true;
+  const auto bad = [](char c) {
+    return c == '.' || c == ',' || c == ' ' || c == '\t' || c == '/' || c == '\n';
+  };
+  if (!key.text.empty() && key.text.size() <= 128
+      && std::none_of(key.text.begin(), key.text.end(), bad))
+    return true;
   out.error(key.at, "bad-name",
-            "the name of " + what + " must be 1 to 128 characters without dot, comma, slash or blank, not '"
-              + key.text.substr(0, 60) + "'");
+            "the name of " + what
+                + " must be 1 to 128 characters without dot, comma, slash or blank, not '"
+                + key.text.substr(0, 60) + "'");
   return false;
 }
 
 void read_parameters(map_reader& from, tier_parameters& to) {
   const word_list<std::string> formats{{"text", "text"}, {"json", "json"}};
-  const word_list<std::string> calling{{"auto", "auto"}, {"required", "required"}, {"none", "none"}};
+  const word_list<std::string> calling{
+      {"auto", "auto"}, {"required", "required"}, {"none", "none"}};
   if (const auto v = from.number("temperature", 0, 2)) to.temperature = v;
   if (const auto v = from.one_of("response_format", formats)) to.response_format = *v;
   if (const auto v = from.one_of("function_calling", calling)) to.function_calling = *v;
@@ -35,7 +41,8 @@ void read_parameters(map_reader& from, tier_parameters& to) {
 
 namespace {
 
-policy::breaker_settings read_breaker(const yaml_ptr& node, const std::string& path, diagnostics& out) {
+policy::breaker_settings read_breaker(const yaml_ptr& node, const std::string& path,
+                                      diagnostics& out) {
   map_reader in{node, path, out};
   policy::breaker_settings x;
   if (const auto v = in.count("failure_threshold")) x.failure_threshold = *v;
@@ -53,12 +60,14 @@ void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml
   if (in.find("models") == nullptr) {
     x.out.error(key.at, "missing-key", in.path() + " needs models, a list of model names");
   } else if (const auto models = in.texts("models")) {
-    if (models->empty()) x.out.error(in.where("models"), "empty-list", in.path("models") + " must name a model");
+    if (models->empty())
+      x.out.error(in.where("models"), "empty-list", in.path("models") + " must name a model");
     const auto& items = in.find("models")->items;
     for (const auto& item : items) {
       if (item->is != yaml_node::kind::scalar) continue;
       if (std::find(tier.models.begin(), tier.models.end(), item->text) != tier.models.end()) {
-        x.out.warn(item->at, "repeated-model", in.path("models") + " names '" + item->text + "' twice");
+        x.out.warn(item->at, "repeated-model",
+                   in.path("models") + " names '" + item->text + "' twice");
         continue;
       }
       tier.models.push_back(item->text);
@@ -88,9 +97,10 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
   group_config group;
   group.name = name.text;
   group.description = in.text("description").value_or("");
-  const word_list<fallback_strategy> strategies{{"echelon_down", fallback_strategy::echelon_down},
-                                                {"provider_failover", fallback_strategy::provider_failover},
-                                                {"model_rotate", fallback_strategy::model_rotate}};
+  const word_list<fallback_strategy> strategies{
+      {"echelon_down", fallback_strategy::echelon_down},
+      {"provider_failover", fallback_strategy::provider_failover},
+      {"model_rotate", fallback_strategy::model_rotate}};
   if (const auto v = in.one_of("fallback_strategy", strategies)) group.strategy = *v;
   if (const auto breaker = in.take("circuit_breaker")) {
     group.breaker = read_breaker(breaker, in.path("circuit_breaker"), x.out);
@@ -98,26 +108,28 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
   }
   for (const auto& [key, value] : node->entries) {
     if (std::find(group_keys.begin(), group_keys.end(), key->text) != group_keys.end()) continue;
-    const bool tier = value->is == yaml_node::kind::map
-                      && std::any_of(value->entries.begin(), value->entries.end(), [](const auto& e) {
-                           return e.first->text == "models" || e.first->text == "priority";
-                         });
+    const bool tier =
+        value->is == yaml_node::kind::map
+        && std::any_of(value->entries.begin(), value->entries.end(), [](const auto& e) {
+             return e.first->text == "models" || e.first->text == "priority";
+           });
     if (!tier) {
       x.out.error(key->at, "unknown-key",
                   "unknown key '" + key->text + "' in " + path + hint(key->text, group_keys)
-                    + " (a tier is a map with models)");
+                      + " (a tier is a map with models)");
       continue;
     }
     if (check_name(*key, "a tier", x.out)) read_tier(x, group, *key, value);
   }
-  if (group.tiers.empty()) x.out.error(name.at, "missing-key", path + " has no tier: a map with models");
+  if (group.tiers.empty())
+    x.out.error(name.at, "missing-key", path + " has no tier: a map with models");
   std::stable_sort(group.tiers.begin(), group.tiers.end(),
                    [](const auto& a, const auto& b) { return a.priority < b.priority; });
   for (std::size_t i = 1; i < group.tiers.size(); ++i)
     if (group.tiers[i].priority == group.tiers[i - 1].priority)
       x.out.warn(x.tier_at[group.name + '.' + group.tiers[i].name], "equal-priority",
                  "tiers '" + group.tiers[i - 1].name + "' and '" + group.tiers[i].name
-                   + "' have the same priority; they are tried in file order");
+                     + "' have the same priority; they are tried in file order");
   x.group_at[group.name] = name.at;
   x.config.groups.push_back(std::move(group));
 }
@@ -126,7 +138,6 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
 
 void read_task_groups(loading& x, const yaml_ptr& node) {
   const map_reader in{node, "task_groups", x.out};
-  x.groups_seen = true;
   for (const auto& [key, value] : node->entries)
     if (check_name(*key, "a task group", x.out)) read_group(x, *key, value);
 }

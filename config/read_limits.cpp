@@ -19,7 +19,8 @@ std::optional<policy::rate_settings> bucket(map_reader& in) {
   const auto rate = in.number("refill_rate", 0.000001, 1'000'000'000);
   if (!size || !rate) {
     if (in.find("bucket_size") == nullptr || in.find("refill_rate") == nullptr)
-      in.out().error(in.at(), "missing-key", in.path() + " needs bucket_size and refill_rate (tokens a second)");
+      in.out().error(in.at(), "missing-key",
+                     in.path() + " needs bucket_size and refill_rate (tokens a second)");
     return std::nullopt;
   }
   return policy::token_bucket_settings{*size, std::llround(*rate * 1e6)};
@@ -30,14 +31,16 @@ std::optional<policy::rate_settings> window(map_reader& in) {
   const auto most = in.count("max_requests");
   if (!size || !most) {
     if (in.find("window_size") == nullptr || in.find("max_requests") == nullptr)
-      in.out().error(in.at(), "missing-key", in.path() + " needs window_size (seconds) and max_requests");
+      in.out().error(in.at(), "missing-key",
+                     in.path() + " needs window_size (seconds) and max_requests");
     return std::nullopt;
   }
   return policy::sliding_window_settings{*size, *most};
 }
 
 /// A pool's limiter: settings beside the algorithm.
-std::optional<policy::rate_settings> read_pool_rate(const yaml_ptr& node, const std::string& path, diagnostics& out) {
+std::optional<policy::rate_settings> read_pool_rate(const yaml_ptr& node, const std::string& path,
+                                                    diagnostics& out) {
   map_reader in{node, path, out};
   const bool enabled = in.boolean("enabled").value_or(true);
   const auto which = in.one_of("algorithm", algorithms);
@@ -55,7 +58,8 @@ std::optional<policy::rate_settings> read_pool_rate(const yaml_ptr& node, const 
 std::optional<policy::concurrency_settings> read_permits(map_reader& in) {
   const auto limit = in.count("limit");
   const auto queue = in.count("queue_size", 0);
-  if (in.find("limit") == nullptr) in.out().error(in.at(), "missing-key", in.path() + " needs limit");
+  if (in.find("limit") == nullptr)
+    in.out().error(in.at(), "missing-key", in.path() + " needs limit");
   in.finish();
   if (!limit) return std::nullopt;
   return policy::concurrency_settings{*limit, queue.value_or(0)};
@@ -75,16 +79,19 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
   pool_config pool;
   pool.name = name.text;
   pool.description = in.text("description").value_or("");
-  const word_list<rotation_strategy> strategies{{"round_robin", rotation_strategy::round_robin},
-                                                {"least_recently_used", rotation_strategy::least_recently_used},
-                                                {"weighted", rotation_strategy::weighted}};
-  if (in.find("task_groups") == nullptr) x.out.error(name.at, "missing-key", in.path() + " needs task_groups");
+  const word_list<rotation_strategy> strategies{
+      {"round_robin", rotation_strategy::round_robin},
+      {"least_recently_used", rotation_strategy::least_recently_used},
+      {"weighted", rotation_strategy::weighted}};
+  if (in.find("task_groups") == nullptr)
+    x.out.error(name.at, "missing-key", in.path() + " needs task_groups");
   pool_refs members{refs(in, "task_groups")};
   if (const auto v = in.one_of("rotation_strategy", strategies)) pool.rotation = *v;
   if (const auto v = in.seconds("health_check_interval", true)) pool.health_check_interval = *v;
   if (const auto v = in.count("failure_threshold")) pool.failure_threshold = *v;
   if (const auto v = in.seconds("recovery_time")) pool.recovery_time = *v;
-  if (const auto rate = in.take("rate_limiting")) pool.rate = read_pool_rate(rate, in.path("rate_limiting"), x.out);
+  if (const auto rate = in.take("rate_limiting"))
+    pool.rate = read_pool_rate(rate, in.path("rate_limiting"), x.out);
   in.finish();
   x.pool_at[pool.name] = name.at;
   x.config.pools.push_back(std::move(pool));
@@ -100,12 +107,15 @@ void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
   later.at = name.at;
   const word_list<int> types{{"llm", 0}};
   static_cast<void>(in.one_of("type", types));
-  if (in.find("llm_group") == nullptr) x.out.error(name.at, "missing-key", in.path() + " needs llm_group");
-  later.llm_group = {in.text("llm_group").value_or(""), in.where("llm_group"), in.path("llm_group")};
+  if (in.find("llm_group") == nullptr)
+    x.out.error(name.at, "missing-key", in.path() + " needs llm_group");
+  later.llm_group = {in.word("llm_group").value_or(""), in.where("llm_group"),
+                     in.path("llm_group")};
+  to.own_fallback = in.find("fallback_groups") != nullptr;
   later.fallback_groups = refs(in, "fallback_groups");
-  to.polling_pool = in.text("polling_pool").value_or("");
+  to.polling_pool = in.word("polling_pool").value_or("");
   later.polling_pool = {to.polling_pool, in.where("polling_pool"), in.path("polling_pool")};
-  to.task_type = in.text("task_type").value_or("");
+  to.task_type = in.word("task_type").value_or("");
   if (const auto task = in.take("task_config")) {
     map_reader own{task, in.path("task_config"), x.out};
     to.timeout = own.seconds("timeout");
@@ -153,14 +163,15 @@ void read_concurrency_control(loading& x, const yaml_ptr& node) {
   for (const auto& item : levels->items) {
     map_reader level{item, "concurrency_control.levels", x.out};
     const std::pair<const char*, std::optional<policy::concurrency_settings>*> known[] = {
-      {"group_level", &x.config.group_level},
-      {"echelon_level", &x.config.echelon_level},
-      {"model_level", &x.config.model_level},
-      {"node_level", &x.config.node_level}};
+        {"group_level", &x.config.group_level},
+        {"echelon_level", &x.config.echelon_level},
+        {"model_level", &x.config.model_level},
+        {"node_level", &x.config.node_level}};
     for (const auto& [name, to] : known) {
       const auto own = level.take(name);
       if (!own) continue;
-      if (*to) x.out.error(own->at, "duplicate-key", std::string{"level '"} + name + "' is given twice");
+      if (*to)
+        x.out.error(own->at, "duplicate-key", std::string{"level '"} + name + "' is given twice");
       map_reader permits{own, level.path(name), x.out};
       *to = read_permits(permits);
     }
@@ -187,13 +198,15 @@ void read_rate_limiting(loading& x, const yaml_ptr& node) {
   if (!enabled) return;
   if (!which) {
     if (in.find("algorithm") == nullptr)
-      x.out.error(in.at(), "missing-key", "rate_limiting needs algorithm: token_bucket or sliding_window");
+      x.out.error(in.at(), "missing-key",
+                  "rate_limiting needs algorithm: token_bucket or sliding_window");
     return;
   }
   x.config.rate = *which == algorithm::token_bucket ? tokens : sliding;
   const auto* name = *which == algorithm::token_bucket ? "token_bucket" : "sliding_window";
   if (!x.config.rate && in.find(name) == nullptr)
-    x.out.error(in.at(), "missing-key", std::string{"rate_limiting needs "} + name + ", the settings of its algorithm");
+    x.out.error(in.at(), "missing-key",
+                std::string{"rate_limiting needs "} + name + ", the settings of its algorithm");
 }
 
 } // namespace echelon::config

@@ -2,11 +2,19 @@
 #include "config/sections.hpp"
 #include "config/url.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace echelon::config {
 
 namespace {
+
+/// Reports characters that no header can carry, without showing them.
+void check_secret(loading& x, const std::string& value, const place& at, const std::string& path) {
+  const bool bad = std::any_of(value.begin(), value.end(),
+                               [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  if (bad) x.out.error(at, "bad-secret", path + " holds a line break or another control character");
+}
 
 /// A secret from `key`, with a warning if it stands in the file itself. Never printed.
 std::optional<std::string> secret(loading& x, map_reader& in, const std::string& key) {
@@ -14,7 +22,9 @@ std::optional<std::string> secret(loading& x, map_reader& in, const std::string&
   if (raw && !raw->empty() && raw->find("${") == std::string::npos)
     x.out.warn(in.where(key), "plain-secret",
                in.path(key) + " holds a secret in plain; take it from the environment with ${VAR}");
-  return in.expanded(key, x.env, x.simulate);
+  auto value = in.expanded(key, x.env, x.simulate);
+  if (value) check_secret(x, *value, in.where(key), in.path(key));
+  return value;
 }
 
 void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
@@ -32,20 +42,26 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
   const auto url = in.expanded("base_url", x.env, to.simulate);
   if (url && (!url->empty() || !to.simulate)) {
     std::string why;
-    if (const auto good = check_base_url(*url, why)) to.base_url = *good;
-    else x.out.error(in.where("base_url"), "bad-url", in.path("base_url") + " is not a base URL: " + why);
+    if (const auto good = check_base_url(*url, why))
+      to.base_url = *good;
+    else
+      x.out.error(in.where("base_url"), "bad-url",
+                  in.path("base_url") + " is not a base URL: " + why);
   } else if (!to.simulate && in.find("base_url") == nullptr) {
-    to.base_url = to.kind == provider_kind::openai      ? "https://api.openai.com/v1"
-                  : to.kind == provider_kind::anthropic ? "https://api.anthropic.com"
-                                                        : "https://generativelanguage.googleapis.com";
+    to.base_url = to.kind == provider_kind::openai ? "https://api.openai.com/v1"
+                  : to.kind == provider_kind::anthropic
+                      ? "https://api.anthropic.com"
+                      : "https://generativelanguage.googleapis.com";
   }
   if (const auto key = secret(x, in, "api_key"); key && !key->empty()) to.api_keys.push_back(*key);
   if (const auto list = in.texts("api_keys"))
     for (const auto& item : in.find("api_keys")->items) {
       if (item->is != yaml_node::kind::scalar) continue;
       if (item->text.find("${") == std::string::npos)
-        x.out.warn(item->at, "plain-secret", in.path("api_keys") + " holds a secret in plain; use ${VAR}");
+        x.out.warn(item->at, "plain-secret",
+                   in.path("api_keys") + " holds a secret in plain; use ${VAR}");
       const auto key = expand(item->text, x.env, x.simulate, item->at, in.path("api_keys"), x.out);
+      if (key) check_secret(x, *key, item->at, in.path("api_keys"));
       if (key && !key->empty()) to.api_keys.push_back(*key);
     }
   if (const auto headers = in.take("headers")) {
@@ -54,10 +70,11 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
       if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
         if (v->find_first_of("\r\n") != std::string::npos)
           x.out.error(value->at, "bad-header", own.path(key->text) + " holds a line break");
-        else to.headers[key->text] = *v;
+        else
+          to.headers[key->text] = *v;
       }
   }
-  to.ca_file = in.text("ca_file").value_or("");
+  to.ca_file = in.expanded("ca_file", x.env, x.simulate).value_or("");
   if (const auto v = in.seconds("connect_timeout")) to.connect_timeout = *v;
   in.finish();
   x.provider_at[to.name] = name.at;
@@ -69,16 +86,18 @@ void read_model(loading& x, const yaml_node& name, const yaml_ptr& node) {
   if (node->is != yaml_node::kind::map) return;
   model_config to;
   to.name = name.text;
-  to.provider = in.text("provider").value_or("");
-  if (in.find("provider") == nullptr) x.out.error(name.at, "missing-key", in.path() + " needs provider");
-  to.model = in.text("model").value_or(name.text);
+  to.provider = in.word("provider").value_or("");
+  if (in.find("provider") == nullptr)
+    x.out.error(name.at, "missing-key", in.path() + " needs provider");
+  to.model = in.word("model").value_or(name.text);
   to.rpm_limit = in.count("rpm_limit");
   to.tpm_limit = in.count("tpm_limit");
   to.concurrency_limit = in.count("concurrency_limit");
   if (const auto v = in.count("weight", 0)) to.weight = *v;
   to.context_window = in.count("context_window");
   if (const auto v = in.count("max_output_tokens")) to.max_output_tokens = *v;
-  const word_list<std::string> ways{{"budget", "budget"}, {"adaptive", "adaptive"}, {"effort", "effort"}, {"level", "level"}};
+  const word_list<std::string> ways{
+      {"budget", "budget"}, {"adaptive", "adaptive"}, {"effort", "effort"}, {"level", "level"}};
   if (const auto v = in.one_of("thinking", ways)) to.thinking = *v;
   if (const auto price = in.take("price")) {
     map_reader own{price, in.path("price"), x.out};
@@ -97,8 +116,10 @@ bool split_listen(const std::string& text, std::string& host, std::uint16_t& por
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return false;
   auto name = text.substr(0, colon);
-  if (name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
-  else if (name.find(':') != std::string::npos) return false;
+  if (name.front() == '[' && name.back() == ']')
+    name = name.substr(1, name.size() - 2);
+  else if (name.find(':') != std::string::npos)
+    return false;
   const auto* end = text.data() + text.size();
   std::uint16_t number = 0;
   const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, number);
@@ -121,8 +142,10 @@ void read_models(loading& x, const yaml_ptr& node) {
   for (const auto& [key, value] : node->entries) {
     // Vendors' model names have dots: gpt-3.5-turbo.
     if (key->text.empty() || key->text.find_first_of(" ,\t\n") != std::string::npos)
-      x.out.error(key->at, "bad-name", "the name of a model must be without blank or comma, not '" + key->text + "'");
-    else read_model(x, *key, value);
+      x.out.error(key->at, "bad-name",
+                  "the name of a model must be without blank or comma, not '" + key->text + "'");
+    else
+      read_model(x, *key, value);
   }
 }
 
@@ -130,7 +153,8 @@ void read_server(loading& x, const yaml_ptr& node) {
   map_reader in{node, "server", x.out};
   auto& to = x.config.server;
   if (const auto v = in.expanded("listen", x.env, false); v && !split_listen(*v, to.host, to.port))
-    x.out.error(in.where("listen"), "bad-address", "server.listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+    x.out.error(in.where("listen"), "bad-address",
+                "server.listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080");
   to.admin_token = secret(x, in, "admin_token").value_or("");
   if (const auto v = in.seconds("total_timeout")) to.total_timeout = *v;
   if (const auto v = in.count("max_body_bytes")) to.max_body_bytes = *v;
@@ -147,7 +171,13 @@ void read_auth(loading& x, const yaml_ptr& node) {
   if (const auto keys = in.take("keys")) {
     map_reader own{keys, "auth.keys", x.out};
     for (const auto& [key, value] : keys->entries)
-      if (const auto v = secret(x, own, key->text); v && !v->empty()) x.config.auth.keys[key->text] = *v;
+      if (const auto v = secret(x, own, key->text)) {
+        // Dropped in silence, the last key would leave the router open to all.
+        if (v->empty() && !x.simulate)
+          x.out.error(value->at, "empty-text", own.path(key->text) + " must not be empty");
+        else if (!v->empty())
+          x.config.auth.keys[key->text] = *v;
+      }
   }
   in.finish();
 }
@@ -168,11 +198,13 @@ void read_cluster(loading& x, const yaml_ptr& node) {
   }
   if (const auto tls = in.take("tls")) {
     map_reader own{tls, "cluster.tls", x.out};
-    for (const char* key : {"cert", "key", "ca"}) static_cast<void>(own.text(key));
+    for (const char* key : {"cert", "key", "ca"})
+      static_cast<void>(own.text(key));
     own.finish();
   }
   in.finish();
-  x.out.warn(in.at(), "not-yet", "this version runs as one node: the cluster section is checked but has no effect");
+  x.out.warn(in.at(), "not-yet",
+             "this version runs as one node: the cluster section is checked but has no effect");
 }
 
 } // namespace echelon::config

@@ -29,15 +29,19 @@ public:
 
   [[nodiscard]] const yaml_node* find(const std::string& key);
   [[nodiscard]] yaml_ptr take(const std::string& key);
-  std::optional<std::int64_t> integer(const std::string& key, std::int64_t least, std::int64_t most);
+  std::optional<std::int64_t> integer(const std::string& key, std::int64_t least,
+                                      std::int64_t most);
   std::optional<std::uint32_t> count(const std::string& key, std::uint32_t least = 1);
   std::optional<double> number(const std::string& key, double least, double most);
   /// Seconds with decimals. `zero`: 0 is allowed.
   std::optional<policy::duration> seconds(const std::string& key, bool zero = false);
   std::optional<bool> boolean(const std::string& key);
   std::optional<std::string> text(const std::string& key);
+  /// A text that is not empty.
+  std::optional<std::string> word(const std::string& key);
   std::optional<std::vector<std::string>> texts(const std::string& key);
-  /// A text in which `${VAR}` and `${VAR:-default}` stand for environment variables and `$$` for `$`.
+  /// A text in which `${VAR}` and `${VAR:-default}` stand for environment variables and `$$` for
+  /// `$`.
   std::optional<std::string> expanded(const std::string& key, const environment& env, bool lenient);
 
   template <class T>
@@ -59,12 +63,15 @@ public:
   [[nodiscard]] place where(const std::string& key) const;
   [[nodiscard]] const place& at() const { return node_->at; }
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string path(const std::string& key) const { return path_.empty() ? key : path_ + '.' + key; }
+  [[nodiscard]] std::string path(const std::string& key) const {
+    return path_.empty() ? key : path_ + '.' + key;
+  }
   [[nodiscard]] diagnostics& out() { return out_; }
   [[nodiscard]] const yaml_node& node() const { return *node_; }
 
 private:
-  void wrong_word(const std::string& key, const std::string& value, const std::vector<std::string>& known);
+  void wrong_word(const std::string& key, const std::string& value,
+                  const std::vector<std::string>& known);
   void wrong_type(const yaml_node& x, const std::string& key, const std::string& wanted);
   std::optional<double> decimal(const std::string& key, const yaml_node& x);
 
@@ -76,7 +83,8 @@ private:
 
 /// Expands `${VAR}`; see map_reader::expanded. Reports unset or empty variables at `at` unless
 /// `lenient`, which makes them empty.
-[[nodiscard]] std::optional<std::string> expand(const std::string& text, const environment& env, bool lenient,
-                                                const place& at, const std::string& path, diagnostics& out);
+[[nodiscard]] std::optional<std::string> expand(const std::string& text, const environment& env,
+                                                bool lenient, const place& at,
+                                                const std::string& path, diagnostics& out);
 
 } // namespace echelon::config

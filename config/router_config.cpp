@@ -104,9 +104,11 @@ gate_settings RouterConfig::model_gate(const model_config& m) const {
     if (!uses) continue;
     if (!used) x.breaker = g.breaker;
     used = true;
-    x.breaker.failure_threshold = std::min(x.breaker.failure_threshold, g.breaker.failure_threshold);
+    x.breaker.failure_threshold =
+        std::min(x.breaker.failure_threshold, g.breaker.failure_threshold);
     x.breaker.recovery_time = std::max(x.breaker.recovery_time, g.breaker.recovery_time);
-    x.breaker.half_open_requests = std::min(x.breaker.half_open_requests, g.breaker.half_open_requests);
+    x.breaker.half_open_requests =
+        std::min(x.breaker.half_open_requests, g.breaker.half_open_requests);
   }
   return x;
 }

@@ -53,8 +53,8 @@ struct thinking_config {
 /// Parameters that fill what the client left unset.
 struct tier_parameters {
   std::optional<double> temperature;
-  std::string response_format;   ///< "", "text" or "json".
-  std::string function_calling;  ///< "", "auto", "required" or "none".
+  std::string response_format;  ///< "", "text" or "json".
+  std::string function_calling; ///< "", "auto", "required" or "none".
   std::optional<thinking_config> thinking;
   bool operator==(const tier_parameters&) const = default;
 };
@@ -92,7 +92,7 @@ struct group_ref {
 struct pool_config {
   std::string name;
   std::string description;
-  std::vector<group_ref> members; ///< Dangling ones are left out.
+  std::vector<group_ref> members;     ///< Dangling ones are left out.
   std::vector<std::uint32_t> weights; ///< One per member, for `weighted`.
   policy::rotation_strategy rotation = policy::rotation_strategy::round_robin;
   duration health_check_interval{0}; ///< 0: no active checks.
@@ -106,6 +106,7 @@ struct node_config {
   std::string name;
   group_ref llm_group;
   std::vector<group_ref> fallback_groups; ///< Dangling ones are left out.
+  bool own_fallback = false;              ///< fallback_groups is given: [] means none.
   std::string polling_pool;               ///< Empty: none.
   std::string task_type;
   std::optional<duration> timeout;          ///< `task_config.timeout`: total deadline.

@@ -35,12 +35,12 @@ struct loading {
   environment env;
   bool simulate = false;
 
-  bool groups_seen = false;
-  std::map<std::string, bool> own_breaker;         ///< Groups with a circuit_breaker of their own.
-  std::map<std::string, place> group_at;           ///< By group.
-  std::map<std::string, place> tier_at;            ///< By `group.tier`.
+  std::map<std::string, bool> own_breaker; ///< Groups with a circuit_breaker of their own.
+  std::map<std::string, place> group_at;   ///< By group.
+  std::map<std::string, place> tier_at;    ///< By `group.tier`.
   std::map<std::string, place> tier_limit_at, tier_rpm_at; ///< By `group.tier`.
-  std::vector<std::pair<named_ref, std::string>> model_refs; ///< A model's use, and the tier that uses it.
+  std::vector<std::pair<named_ref, std::string>>
+      model_refs; ///< A model's use, and the tier that uses it.
   std::map<std::string, place> model_at, pool_at, provider_at;
   std::map<std::string, place> model_limit_at;
   std::vector<pool_refs> pools;

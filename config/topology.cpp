@@ -22,10 +22,14 @@ public:
   policy::topology_ptr build() {
     auto router = config_.router_gate();
     if (router.rate) router_ = add(level::router, "router/global", router).id;
-    for (const auto& [name, x] : config_.models) add(level::model, "model/" + name, config_.model_gate(x));
-    for (const auto& x : config_.groups) add_group(x);
-    for (const auto& x : config_.pools) add_pool(x);
-    for (const auto& x : config_.nodes) add_node(x);
+    for (const auto& [name, x] : config_.models)
+      add(level::model, "model/" + name, config_.model_gate(x));
+    for (const auto& x : config_.groups)
+      add_group(x);
+    for (const auto& x : config_.pools)
+      add_pool(x);
+    for (const auto& x : config_.nodes)
+      add_node(x);
     for (const auto& [name, x] : config_.models) {
       auto plan = start(name);
       policy::stage stage;
@@ -77,7 +81,8 @@ private:
     x.group_name = group.name;
     x.tier_name = tier.name;
     x.label = group.name + '.' + tier.name;
-    for (const auto& name : tier.models) x.models.push_back(model(name));
+    for (const auto& name : tier.models)
+      x.models.push_back(model(name));
     x.group_tiers = group.tiers.size();
     x.strategy = group.strategy;
     x.timeout = tier.timeout;
@@ -189,14 +194,18 @@ private:
     };
     append(plan, stages(x.llm_group), member_of(x.llm_group));
     // Without places of its own to go, a node falls back as its group does.
-    if (x.fallback_groups.empty() && pool == nullptr) append(plan, lower_tiers(x.llm_group));
-    for (const auto& ref : x.fallback_groups) append(plan, stages(ref), member_of(ref));
+    if (!x.own_fallback && x.fallback_groups.empty() && pool == nullptr)
+      append(plan, lower_tiers(x.llm_group));
+    for (const auto& ref : x.fallback_groups)
+      append(plan, stages(ref), member_of(ref));
     if (pool != nullptr) {
       plan.pool = id_of("pool/" + pool->name);
-      for (const auto& ref : pool->members) append(plan, stages(ref), member_id(ref));
+      for (const auto& ref : pool->members)
+        append(plan, stages(ref), member_id(ref));
     }
     if (x.max_retries)
-      for (auto& stage : plan.stages) stage.max_retries = *x.max_retries;
+      for (auto& stage : plan.stages)
+        stage.max_retries = *x.max_retries;
     finish(std::move(plan));
   }
 
@@ -211,7 +220,8 @@ policy::topology_ptr make_topology(const RouterConfig& config) {
   return builder{config}.build();
 }
 
-std::shared_ptr<const policy::plan> plan_for(const policy::topology& topology, std::string_view target,
+std::shared_ptr<const policy::plan> plan_for(const policy::topology& topology,
+                                             std::string_view target,
                                              const std::vector<std::string>& fallbacks,
                                              std::string& unknown) {
   const auto found = topology.targets.find(std::string{target});
@@ -227,15 +237,15 @@ std::shared_ptr<const policy::plan> plan_for(const policy::topology& topology, s
     for (auto stage : more->second->stages) {
       // A tier named as a fallback is that tier alone, as in a node's fallback_groups.
       if (name.find('.') != std::string::npos && stage.label != name) continue;
-      const bool known = std::any_of(plan.stages.begin(), plan.stages.end(), [&](const auto& x) {
-        return x.label == stage.label;
-      });
+      const bool known = std::any_of(plan.stages.begin(), plan.stages.end(),
+                                     [&](const auto& x) { return x.label == stage.label; });
       if (!known) plan.stages.push_back(std::move(stage));
     }
   }
   // Every fallback that the caller named may be reached.
   plan.fallback = true;
-  plan.max_moves = std::max<std::uint32_t>(plan.max_moves, static_cast<std::uint32_t>(fallbacks.size()));
+  plan.max_moves =
+      std::max<std::uint32_t>(plan.max_moves, static_cast<std::uint32_t>(fallbacks.size()));
   return std::make_shared<const policy::plan>(std::move(plan));
 }
 

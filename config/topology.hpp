@@ -9,8 +9,8 @@ namespace echelon::config {
 /// @returns Every actor with its gate, and the plan of every node, pool, group, tier and model.
 [[nodiscard]] policy::topology_ptr make_topology(const RouterConfig& config);
 
-/// The plan of one request: that of `target`, with `fallbacks` (groups or tiers) tried after its own
-/// stages. Null if `target` is not known; `unknown` gets the first fallback that is not.
+/// The plan of one request: that of `target`, with `fallbacks` (groups or tiers) tried after its
+/// own stages. Null if `target` is not known; `unknown` gets the first fallback that is not.
 [[nodiscard]] std::shared_ptr<const policy::plan>
 plan_for(const policy::topology& topology, std::string_view target,
          const std::vector<std::string>& fallbacks, std::string& unknown);

@@ -9,16 +9,19 @@ namespace echelon::config {
 namespace {
 
 bool good_port(const std::string& port) {
-  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+  if (port.empty() || port.size() > 5
+      || !std::all_of(port.begin(), port.end(),
+                      [](unsigned char c) { return std::isdigit(c) != 0; }))
     return false;
   const auto number = std::stoi(port);
   return number >= 1 && number <= 65535;
 }
 
 bool good_host(const std::string& host) {
-  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
-  });
+  return !host.empty() && host.size() <= 253
+         && std::all_of(host.begin(), host.end(), [](unsigned char c) {
+              return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+            });
 }
 
 } // namespace
@@ -35,7 +38,8 @@ std::optional<std::string> check_base_url(const std::string& url, std::string& w
     return std::nullopt;
   }
   const auto slash = url.find('/', scheme_end + 3);
-  const auto authority = url.substr(scheme_end + 3, slash == std::string::npos ? slash : slash - scheme_end - 3);
+  const auto authority =
+      url.substr(scheme_end + 3, slash == std::string::npos ? slash : slash - scheme_end - 3);
   if (authority.find('@') != std::string::npos) {
     why = "user and password do not belong there";
     return std::nullopt;
@@ -45,7 +49,8 @@ std::optional<std::string> check_base_url(const std::string& url, std::string& w
   if (!authority.empty() && authority.front() == '[') {
     const auto close = authority.find(']');
     in6_addr ignored{};
-    if (close == std::string::npos || inet_pton(AF_INET6, authority.substr(1, close - 1).c_str(), &ignored) != 1) {
+    if (close == std::string::npos
+        || inet_pton(AF_INET6, authority.substr(1, close - 1).c_str(), &ignored) != 1) {
       why = "the IPv6 address in brackets is not one";
       return std::nullopt;
     }
@@ -76,7 +81,8 @@ std::optional<std::string> check_base_url(const std::string& url, std::string& w
     return std::nullopt;
   }
   auto result = url;
-  while (result.back() == '/') result.pop_back();
+  while (result.back() == '/')
+    result.pop_back();
   return result;
 }
 

@@ -42,7 +42,7 @@ asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
     });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(result)>(
-    std::move(initiate), asio::use_awaitable);
+      std::move(initiate), asio::use_awaitable);
 }
 
 json limit(std::int64_t x) {
@@ -53,25 +53,24 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
   json members = json::array();
   for (const auto& m : x.members)
     members.push_back({{"member", topology.path(m.id)}, {"ejected", m.ejected}});
-  json actor{
-    {"path", x.path},
-    {"level", x.level},
-    {"node", x.node.empty() ? json("local") : json(x.node)},
-    {"permits", {{"used", x.permits_used}, {"limit", limit(x.permits_limit)}}},
-    {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
-    {"limiter", {{"available", limit(x.rate_available)}, {"limit", limit(x.rate_limit)}}},
-    {"tokens", {{"used", limit(x.tokens_used)}, {"limit", limit(x.tokens_limit)}}},
-    {"breaker",
-     {{"state", x.breaker},
-      {"failures", x.failures},
-      {"benched", x.benched},
-      {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
-    {"totals",
-     {{"admitted", x.admitted},
-      {"refused", x.refused},
-      {"succeeded", x.succeeded},
-      {"failed", x.failed}}},
-    {"restarts", x.restarts}};
+  json actor{{"path", x.path},
+             {"level", x.level},
+             {"node", x.node.empty() ? json("local") : json(x.node)},
+             {"permits", {{"used", x.permits_used}, {"limit", limit(x.permits_limit)}}},
+             {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
+             {"limiter", {{"available", limit(x.rate_available)}, {"limit", limit(x.rate_limit)}}},
+             {"tokens", {{"used", limit(x.tokens_used)}, {"limit", limit(x.tokens_limit)}}},
+             {"breaker",
+              {{"state", x.breaker},
+               {"failures", x.failures},
+               {"benched", x.benched},
+               {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
+             {"totals",
+              {{"admitted", x.admitted},
+               {"refused", x.refused},
+               {"succeeded", x.succeeded},
+               {"failed", x.failed}}},
+             {"restarts", x.restarts}};
   if (!x.members.empty()) actor["members"] = std::move(members);
   return actor;
 }
@@ -90,7 +89,8 @@ asio::awaitable<void> fail(connection& to, int status, std::string message, std:
 }
 
 /// With a token: who presents it. Without: clients on this machine only.
-bool admin_allowed(const config::server_config& server, const connection& from, const http_message& m) {
+bool admin_allowed(const config::server_config& server, const connection& from,
+                   const http_message& m) {
   if (server.admin_token.empty()) return from.loopback;
   return same_secret(server.admin_token, presented_key(field(m, http::field::authorization), {}));
 }
@@ -99,7 +99,8 @@ asio::awaitable<void> serve_state(router& of, connection& client) {
   const auto now = of.current();
   const auto found = co_await states(of);
   json actors = json::array();
-  for (const auto& x : found) actors.push_back(actor_json(x, *now->topology));
+  for (const auto& x : found)
+    actors.push_back(actor_json(x, *now->topology));
   const json body{{"version", ECHELON_VERSION},
                   {"config_version", now->version},
                   {"draining", of.draining.load()},
@@ -127,9 +128,10 @@ asio::awaitable<void> serve_models(router& of, connection& client, const http_me
 asio::awaitable<void> serve_reload(router& of, connection& client) {
   const auto result = of.reload();
   json messages = json::array();
-  for (const auto& x : result.messages) messages.push_back(x);
+  for (const auto& x : result.messages)
+    messages.push_back(x);
   const json body{
-    {"reloaded", result.ok}, {"config_version", result.version}, {"diagnostics", messages}};
+      {"reloaded", result.ok}, {"config_version", result.version}, {"diagnostics", messages}};
   co_await answer(client, result.ok ? 200 : 422, body);
 }
 
@@ -200,7 +202,8 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   }
   if (rest == "requests" && get) {
     json list = json::array();
-    for (const auto& x : of.records().newest(100)) list.push_back(to_json(x));
+    for (const auto& x : of.records().newest(100))
+      list.push_back(to_json(x));
     const json body{{"requests", std::move(list)}};
     co_await answer(client, 200, body);
     co_return true;
@@ -220,7 +223,7 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   if (rest.substr(0, actors.size()) == actors && rest.size() > actors.size() + kill.size()
       && rest.substr(rest.size() - kill.size()) == kill && post)
     co_return co_await serve_kill(
-      of, client, rest.substr(actors.size(), rest.size() - actors.size() - kill.size()));
+        of, client, rest.substr(actors.size(), rest.size() - actors.size() - kill.size()));
   co_return false;
 }
 

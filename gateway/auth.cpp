@@ -27,7 +27,8 @@ bool same_secret(std::string_view a, std::string_view b) {
 bool client_allowed(const config::auth_config& auth, std::string_view presented) {
   if (auth.keys.empty()) return true;
   bool found = false;
-  for (const auto& [name, secret] : auth.keys) found = same_secret(secret, presented) || found;
+  for (const auto& [name, secret] : auth.keys)
+    found = same_secret(secret, presented) || found;
   return found && !presented.empty();
 }
 
@@ -40,8 +41,10 @@ std::string_view presented_key(std::string_view authorization, std::string_view 
     if (lower != scheme[i]) return x_api_key;
   }
   auto key = authorization.substr(scheme.size());
-  while (!key.empty() && key.front() == ' ') key.remove_prefix(1);
-  while (!key.empty() && key.back() == ' ') key.remove_suffix(1);
+  while (!key.empty() && key.front() == ' ')
+    key.remove_prefix(1);
+  while (!key.empty() && key.back() == ' ')
+    key.remove_suffix(1);
   return key;
 }
 

@@ -21,7 +21,8 @@ using policy::clock;
 namespace {
 
 /// Runs `start(handler)`, whose handler may be called on any thread, and resumes on our executor.
-/// GCC 12 destroys closures that are temporaries of a co_await expression twice: they have names here.
+/// GCC 12 destroys closures that are temporaries of a co_await expression twice: they have names
+/// here.
 template <class Result, class Start>
 asio::awaitable<Result> answer_of(Start start) {
   auto executor = co_await asio::this_coro::executor;
@@ -32,7 +33,7 @@ asio::awaitable<Result> answer_of(Start start) {
     });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result)>(
-    std::move(initiate), asio::use_awaitable, std::move(start));
+      std::move(initiate), asio::use_awaitable, std::move(start));
 }
 
 /// A guess at prompt plus answer in LLM tokens: four bytes a token, and the answer's ceiling.
@@ -49,7 +50,7 @@ std::int64_t estimate_tokens(const nlohmann::json& body) {
   for (const char* key : {"messages", "input", "tools"})
     if (const auto i = body.find(key); i != body.end())
       bytes += static_cast<std::int64_t>(
-        i->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).size());
+          i->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).size());
   return std::max<std::int64_t>(1, bytes / 4 + ceiling);
 }
 
@@ -57,13 +58,14 @@ std::int64_t estimate_tokens(const nlohmann::json& body) {
 
 call::call(router& of, providers::transport& upstreams, connection& client, const front& api,
            front_request request, call_options options)
-  : router_(of), upstreams_(upstreams), client_(client), api_(api), request_(std::move(request)),
-    options_(std::move(options)), config_(of.current()), timer_(client.stream.get_executor()),
-    started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
+    : router_(of), upstreams_(upstreams), client_(client), api_(api), request_(std::move(request)),
+      options_(std::move(options)), config_(of.current()), timer_(client.stream.get_executor()),
+      started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
 
 asio::awaitable<void> call::run() {
   std::string unknown;
-  auto plan = config::plan_for(*config_->topology, request_.target, options_.fallback_groups, unknown);
+  auto plan =
+      config::plan_for(*config_->topology, request_.target, options_.fallback_groups, unknown);
   if (!plan) {
     auto error = unknown.empty() ? unknown_target(request_.target, *config_->topology)
                                  : unknown_fallback(unknown, *config_->topology);
@@ -71,7 +73,8 @@ asio::awaitable<void> call::run() {
     co_return;
   }
   policy::request_terms terms;
-  deadline_ = started_ + std::min(options_.timeout.value_or(plan->total_timeout), plan->total_timeout);
+  deadline_ =
+      started_ + std::min(options_.timeout.value_or(plan->total_timeout), plan->total_timeout);
   terms.deadline = deadline_;
   terms.priority = options_.priority;
   terms.tokens = estimate_tokens(request_.canonical.body);
@@ -130,7 +133,8 @@ asio::awaitable<void> call::drive(policy::action next) {
 }
 
 void call::flush() {
-  for (const auto& x : dispatch_->take_releases()) router_.hierarchy().tell(x);
+  for (const auto& x : dispatch_->take_releases())
+    router_.hierarchy().tell(x);
 }
 
 asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
@@ -198,7 +202,8 @@ header_fields call::reply_headers() const {
   x.emplace_back("x-echelon-attempts", std::to_string(dispatch_ ? dispatch_->attempts() : 0));
   if (!dropped_.empty()) {
     std::string list;
-    for (const auto& name : dropped_) list += (list.empty() ? "" : ", ") + name;
+    for (const auto& name : dropped_)
+      list += (list.empty() ? "" : ", ") + name;
     x.emplace_back("x-echelon-dropped", list);
   }
   return x;
@@ -256,8 +261,9 @@ void call::finish(int status, std::string outcome) {
   // Unknown targets share one label: clients must not be able to grow the metrics.
   router_.counters().request(dispatch_ ? x.target : "unknown", status, seconds, queued);
   spdlog::info("request {} target {} route {} status {} attempts {} in {:.1f} ms{}", x.id,
-               dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status, x.attempts,
-               seconds * 1000, queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
+               dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status,
+               x.attempts, seconds * 1000,
+               queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
   router_.records().add(std::move(x));
 }
 

@@ -20,19 +20,19 @@ namespace {
 upstream_failure of_transport(const providers::transport_error& x) {
   upstream_failure f;
   switch (x.why) {
-    case providers::transport_error::reason::timeout:
-      f.kind = failure_class::timeout;
-      f.code = "upstream_timeout";
-      break;
-    case providers::transport_error::reason::too_large:
-      f.kind = failure_class::invalid_reply;
-      f.code = "reply_too_large";
-      break;
-    case providers::transport_error::reason::network:
-    case providers::transport_error::reason::cancelled:
-      f.kind = failure_class::network;
-      f.code = "upstream_unreachable";
-      break;
+  case providers::transport_error::reason::timeout:
+    f.kind = failure_class::timeout;
+    f.code = "upstream_timeout";
+    break;
+  case providers::transport_error::reason::too_large:
+    f.kind = failure_class::invalid_reply;
+    f.code = "reply_too_large";
+    break;
+  case providers::transport_error::reason::network:
+  case providers::transport_error::reason::cancelled:
+    f.kind = failure_class::network;
+    f.code = "upstream_unreachable";
+    break;
   }
   f.type = "upstream_error";
   f.message = x.message;
@@ -74,10 +74,16 @@ asio::awaitable<call::attempt_end> call::exchange(const policy::start_attempt& x
     end.failure = std::move(f);
   };
   const auto* model = config_->config->model(x.model);
-  const auto provider = model ? config_->config->providers.find(model->provider)
-                              : config_->config->providers.end();
+  const auto provider =
+      model ? config_->config->providers.find(model->provider) : config_->config->providers.end();
   if (provider == config_->config->providers.end()) {
-    fail({failure_class::untranslatable, 0, "model '" + x.model + "' has no provider", "", "", "", {}},
+    fail({failure_class::untranslatable,
+          0,
+          "model '" + x.model + "' has no provider",
+          "",
+          "",
+          "",
+          {}},
          false);
     co_return end;
   }
@@ -153,8 +159,8 @@ asio::awaitable<call::attempt_end> call::read_plain(providers::exchange& from,
   plain_ = std::move(reply.body);
   // Anthropic and Gemini tell no time.
   if (plain_.is_object() && plain_.value("created", 1) == 0)
-    plain_["created"]
-      = std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count();
+    plain_["created"] =
+        std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count();
   end.ok = true;
   end.result.tokens = total(reply.usage);
   if (reply.usage)
@@ -169,8 +175,8 @@ asio::awaitable<call::attempt_end> call::read_stream(providers::exchange& from,
   attempt_end end;
   const auto begun = clock::now();
   const auto decoder = wire.decode_stream(
-    request_.canonical,
-    std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count());
+      request_.canonical,
+      std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count());
   encoder_ = api_.encode_stream(request_);
   stream_writer out{client_};
   std::optional<providers::token_usage> usage;
@@ -187,7 +193,8 @@ asio::awaitable<call::attempt_end> call::read_stream(providers::exchange& from,
       break;
     }
     std::string events;
-    for (const auto& chunk : update.chunks) events += encoder_->chunk(chunk);
+    for (const auto& chunk : update.chunks)
+      events += encoder_->chunk(chunk);
     if (update.usage) usage = update.usage;
     finished = finished || update.finished;
     if (out.begun()) {
@@ -196,7 +203,7 @@ asio::awaitable<call::attempt_end> call::read_stream(providers::exchange& from,
       held += events;
       if (update.content || (finished && !update.failure)) {
         router_.counters().first_content(
-          x.model, std::chrono::duration<double>(clock::now() - begun).count());
+            x.model, std::chrono::duration<double>(clock::now() - begun).count());
         const auto headers = reply_headers();
         co_await out.begin(headers, std::move(held));
       }

@@ -25,8 +25,8 @@ constexpr auto write_limit = std::chrono::seconds{60};
 
 std::string head(const connection& to, int status, const header_fields& headers) {
   const auto reason = beast::http::obsolete_reason(static_cast<beast::http::status>(status));
-  auto text = fmt::format("HTTP/1.1 {} {}\r\n", status,
-                          std::string_view{reason.data(), reason.size()});
+  auto text =
+      fmt::format("HTTP/1.1 {} {}\r\n", status, std::string_view{reason.data(), reason.size()});
   for (const auto& [name, value] : headers) {
     text += name;
     text += ": ";
@@ -55,7 +55,8 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   co_await asio::async_write(to.stream, parts, asio::use_awaitable);
 }
 
-asio::awaitable<void> begin_stream(connection& to, const header_fields& headers, std::string first) {
+asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
+                                   std::string first) {
   to.chunked = !to.http_1_0;
   if (!to.chunked) to.keep_alive = false;
   auto text = head(to, 200, headers);
@@ -93,7 +94,7 @@ struct departure_watch::state {
 };
 
 departure_watch::departure_watch(connection& of, std::function<void()> on_gone)
-  : state_(std::make_shared<state>(of, std::move(on_gone))) {
+    : state_(std::make_shared<state>(of, std::move(on_gone))) {
   arm(state_);
 }
 

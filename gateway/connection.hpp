@@ -21,12 +21,12 @@ struct connection {
   explicit connection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
   boost::beast::tcp_stream stream;
   boost::beast::flat_buffer buffer;
-  bool loopback = false;   ///< The client is on this machine.
+  bool loopback = false; ///< The client is on this machine.
   // Of the request being answered:
   bool http_1_0 = false;
-  bool keep_alive = true;  ///< The connection may serve another request.
-  bool head_sent = false;  ///< Status and headers of the answer are out.
-  bool chunked = false;    ///< A stream is being written in chunks.
+  bool keep_alive = true; ///< The connection may serve another request.
+  bool head_sent = false; ///< Status and headers of the answer are out.
+  bool chunked = false;   ///< A stream is being written in chunks.
 };
 
 /// A whole answer. Adds Content-Length, Content-Type, Date-less minimal framing and Connection.

@@ -15,33 +15,34 @@ struct metrics::impl {
   const Histogram::BucketBoundaries seconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                             0.5,   1,      2.5,   5,    10,    30,   60,  120};
   Family<Counter>& requests = BuildCounter()
-                                .Name("echelon_requests_total")
-                                .Help("Client requests by target and HTTP status.")
-                                .Register(registry);
+                                  .Name("echelon_requests_total")
+                                  .Help("Client requests by target and HTTP status.")
+                                  .Register(registry);
   Family<Histogram>& duration = BuildHistogram()
-                                  .Name("echelon_request_duration_seconds")
-                                  .Help("From the request's head to the end of its answer.")
-                                  .Register(registry);
+                                    .Name("echelon_request_duration_seconds")
+                                    .Help("From the request's head to the end of its answer.")
+                                    .Register(registry);
   Family<Histogram>& queued = BuildHistogram()
-                                .Name("echelon_queue_wait_seconds")
-                                .Help("Time that requests waited for a permit.")
-                                .Register(registry);
-  Family<Counter>& attempts = BuildCounter()
-                                .Name("echelon_attempts_total")
-                                .Help("Attempts at upstreams by model and outcome.")
-                                .Register(registry);
-  Family<Histogram>& upstream = BuildHistogram()
-                                  .Name("echelon_attempt_duration_seconds")
-                                  .Help("Whole time of an attempt at an upstream.")
+                                  .Name("echelon_queue_wait_seconds")
+                                  .Help("Time that requests waited for a permit.")
                                   .Register(registry);
-  Family<Histogram>& first = BuildHistogram()
-                               .Name("echelon_time_to_first_content_seconds")
-                               .Help("From the start of an attempt to its first content, streams.")
-                               .Register(registry);
+  Family<Counter>& attempts = BuildCounter()
+                                  .Name("echelon_attempts_total")
+                                  .Help("Attempts at upstreams by model and outcome.")
+                                  .Register(registry);
+  Family<Histogram>& upstream = BuildHistogram()
+                                    .Name("echelon_attempt_duration_seconds")
+                                    .Help("Whole time of an attempt at an upstream.")
+                                    .Register(registry);
+  Family<Histogram>& first =
+      BuildHistogram()
+          .Name("echelon_time_to_first_content_seconds")
+          .Help("From the start of an attempt to its first content, streams.")
+          .Register(registry);
   Family<Counter>& used = BuildCounter()
-                            .Name("echelon_tokens_total")
-                            .Help("LLM tokens by model and direction.")
-                            .Register(registry);
+                              .Name("echelon_tokens_total")
+                              .Help("LLM tokens by model and direction.")
+                              .Register(registry);
 };
 
 metrics::metrics() : impl_(std::make_unique<impl>()) {}
@@ -51,7 +52,8 @@ void metrics::request(std::string_view target, int status, double seconds, doubl
   const std::string name{target};
   impl_->requests.Add({{"target", name}, {"status", std::to_string(status)}}).Increment();
   impl_->duration.Add({{"target", name}}, impl_->seconds).Observe(seconds);
-  if (queued_seconds > 0) impl_->queued.Add({{"target", name}}, impl_->seconds).Observe(queued_seconds);
+  if (queued_seconds > 0)
+    impl_->queued.Add({{"target", name}}, impl_->seconds).Observe(queued_seconds);
 }
 
 void metrics::attempt(std::string_view model, std::string_view outcome, double seconds) {
@@ -67,27 +69,39 @@ void metrics::first_content(std::string_view model, double seconds) {
 void metrics::tokens(std::string_view model, std::int64_t prompt, std::int64_t completion) {
   const std::string name{model};
   if (prompt > 0)
-    impl_->used.Add({{"model", name}, {"direction", "prompt"}}).Increment(static_cast<double>(prompt));
+    impl_->used.Add({{"model", name}, {"direction", "prompt"}})
+        .Increment(static_cast<double>(prompt));
   if (completion > 0)
     impl_->used.Add({{"model", name}, {"direction", "completion"}})
-      .Increment(static_cast<double>(completion));
+        .Increment(static_cast<double>(completion));
 }
 
 std::string metrics::text(const std::vector<messages::actor_state>& actors,
                           std::int64_t in_flight) const {
   Registry live;
-  BuildGauge().Name("echelon_build_info").Help("Version of this router.").Register(live)
-    .Add({{"version", ECHELON_VERSION}}).Set(1);
-  BuildGauge().Name("echelon_requests_in_flight").Help("Requests being served.").Register(live)
-    .Add({}).Set(static_cast<double>(in_flight));
-  auto& permits = BuildGauge().Name("echelon_permits_used").Help("Permits held, by actor.").Register(live);
-  auto& limit = BuildGauge().Name("echelon_permits_limit").Help("Permits there are.").Register(live);
-  auto& waiting = BuildGauge().Name("echelon_queue_length").Help("Requests waiting.").Register(live);
+  BuildGauge()
+      .Name("echelon_build_info")
+      .Help("Version of this router.")
+      .Register(live)
+      .Add({{"version", ECHELON_VERSION}})
+      .Set(1);
+  BuildGauge()
+      .Name("echelon_requests_in_flight")
+      .Help("Requests being served.")
+      .Register(live)
+      .Add({})
+      .Set(static_cast<double>(in_flight));
+  auto& permits =
+      BuildGauge().Name("echelon_permits_used").Help("Permits held, by actor.").Register(live);
+  auto& limit =
+      BuildGauge().Name("echelon_permits_limit").Help("Permits there are.").Register(live);
+  auto& waiting =
+      BuildGauge().Name("echelon_queue_length").Help("Requests waiting.").Register(live);
   auto& rate = BuildGauge().Name("echelon_rate_available").Help("Rate units left.").Register(live);
   auto& breaker = BuildGauge()
-                    .Name("echelon_breaker_state")
-                    .Help("0 closed, 1 half-open, 2 open or benched.")
-                    .Register(live);
+                      .Name("echelon_breaker_state")
+                      .Help("0 closed, 1 half-open, 2 open or benched.")
+                      .Register(live);
   auto& restarts = BuildGauge().Name("echelon_actor_restarts").Help("Restarts.").Register(live);
   for (const auto& x : actors) {
     const Labels actor{{"actor", x.path}};

@@ -54,7 +54,8 @@ std::optional<decision_record> record_ring::find(const std::string& id) const {
 std::vector<decision_record> record_ring::newest(std::size_t most) const {
   const std::lock_guard guard{mutex_};
   std::vector<decision_record> found;
-  for (auto i = ring_.rbegin(); i != ring_.rend() && found.size() < most; ++i) found.push_back(**i);
+  for (auto i = ring_.rbegin(); i != ring_.rend() && found.size() < most; ++i)
+    found.push_back(**i);
   return found;
 }
 

@@ -15,9 +15,9 @@ namespace echelon::gateway {
 
 /// The course of one finished request.
 struct decision_record {
-  std::string id;     ///< `x-request-id`
+  std::string id; ///< `x-request-id`
   std::string target;
-  std::string route;  ///< `plan_group.echelon2/openai-gpt4-turbo`; empty: no attempt was made.
+  std::string route;   ///< `plan_group.echelon2/openai-gpt4-turbo`; empty: no attempt was made.
   std::string outcome; ///< In words.
   int status = 0;
   bool stream = false;

@@ -29,7 +29,7 @@ reload_result router::reload() {
   result.version = before->version + 1;
   const std::lock_guard guard{mutex_};
   current_ = std::make_shared<const snapshot>(
-    snapshot{std::move(config), std::move(topology), result.version});
+      snapshot{std::move(config), std::move(topology), result.version});
   return result;
 }
 

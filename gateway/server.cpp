@@ -31,7 +31,8 @@ using boost::system::error_code;
 
 namespace {
 
-/// One thread with its own connections, clients' and upstreams': nothing is shared between reactors.
+/// One thread with its own connections, clients' and upstreams': nothing is shared between
+/// reactors.
 struct reactor {
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
@@ -44,7 +45,7 @@ struct reactor {
 
 struct server::impl {
   impl(router& r, std::shared_ptr<providers::simulator_engine> simulator)
-    : of(r), acceptor(control), signals(control, SIGTERM, SIGINT, SIGHUP), timer(control) {
+      : of(r), acceptor(control), signals(control, SIGTERM, SIGINT, SIGHUP), timer(control) {
     const auto settings = r.current()->config->server;
     const tcp::endpoint where{asio::ip::make_address(settings.host), settings.port};
     acceptor.open(where.protocol());
@@ -90,12 +91,15 @@ struct server::impl {
   asio::awaitable<void> watch_signals() {
     for (;;) {
       error_code error;
-      const auto number = co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      const auto number =
+          co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       if (number == SIGHUP) {
         const auto result = of.reload();
-        for (const auto& x : result.messages) spdlog::info("{}", x);
-        spdlog::info("reload {}, configuration version {}", result.ok ? "done" : "refused", result.version);
+        for (const auto& x : result.messages)
+          spdlog::info("{}", x);
+        spdlog::info("reload {}, configuration version {}", result.ok ? "done" : "refused",
+                     result.version);
       } else if (draining) {
         spdlog::warn("second signal: ending at once");
         std::_Exit(1);
@@ -131,7 +135,8 @@ struct server::impl {
   }
 
   asio::awaitable<void> finish_drain() {
-    const auto limit = std::chrono::steady_clock::now() + of.current()->config->server.drain_timeout;
+    const auto limit =
+        std::chrono::steady_clock::now() + of.current()->config->server.drain_timeout;
     asio::steady_timer tick{control};
     error_code ignored;
     while (of.in_flight > 0 && std::chrono::steady_clock::now() < limit) {
@@ -148,7 +153,8 @@ struct server::impl {
   void stop_reactors() {
     for (auto& x : reactors) {
       asio::post(x->io, [&home = *x] {
-        for (const auto& client : home.clients) client->stream.close();
+        for (const auto& client : home.clients)
+          client->stream.close();
         home.work.reset();
       });
     }
@@ -174,7 +180,7 @@ struct server::impl {
 };
 
 server::server(router& of, std::shared_ptr<providers::simulator_engine> simulator)
-  : impl_(std::make_unique<impl>(of, std::move(simulator))) {}
+    : impl_(std::make_unique<impl>(of, std::move(simulator))) {}
 
 server::~server() {
   impl_->stop_reactors();
@@ -187,7 +193,8 @@ std::string server::address() const {
 }
 
 void server::run() {
-  for (auto& x : impl_->reactors) x->thread = std::thread{[&home = *x] { home.io.run(); }};
+  for (auto& x : impl_->reactors)
+    x->thread = std::thread{[&home = *x] { home.io.run(); }};
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
   asio::co_spawn(impl_->control, impl_->return_memory(), asio::detached);

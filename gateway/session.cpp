@@ -71,8 +71,10 @@ std::vector<std::string> list_of(std::string_view text) {
     const auto comma = text.find(',');
     auto item = text.substr(0, comma);
     text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
-    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
-    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    while (!item.empty() && item.front() == ' ')
+      item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ')
+      item.remove_suffix(1);
     if (!item.empty()) found.emplace_back(item);
   }
   return found;
@@ -86,10 +88,12 @@ std::optional<api_error> read_options(const http_message& m, call_options& out) 
   };
   out.request_id = request_id(m);
   out.fallback_groups = list_of(field(m, "x-echelon-fallback-groups"));
-  if (out.fallback_groups.size() > 32) return wrong("x-echelon-fallback-groups", "at most 32 names");
+  if (out.fallback_groups.size() > 32)
+    return wrong("x-echelon-fallback-groups", "at most 32 names");
   if (m.find("x-echelon-priority") != m.end()) {
     const auto value = whole_number(field(m, "x-echelon-priority"));
-    if (!value || *value < 0 || *value > 9) return wrong("x-echelon-priority", "a number from 0 to 9");
+    if (!value || *value < 0 || *value > 9)
+      return wrong("x-echelon-priority", "a number from 0 to 9");
     out.priority = static_cast<std::uint8_t>(*value);
   }
   if (m.find("x-echelon-timeout-ms") != m.end()) {
@@ -117,8 +121,9 @@ std::optional<api_error> refuse_head(router& of, const http_message& m, std::uin
     return api_error{401, "Missing or unknown API key. Send it as Authorization: Bearer KEY.",
                      "invalid_request_error", "invalid_api_key", ""};
   if (length && *length > max_body)
-    return api_error{413, fmt::format("The body is larger than {} bytes (server.max_body_bytes).", max_body),
-                     "invalid_request_error", "request_too_large", ""};
+    return api_error{
+        413, fmt::format("The body is larger than {} bytes (server.max_body_bytes).", max_body),
+        "invalid_request_error", "request_too_large", ""};
   return std::nullopt;
 }
 
@@ -151,7 +156,8 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
 }
 
 /// A request that cannot be read: says so where that is possible. The connection closes.
-asio::awaitable<void> refuse_broken(connection& client, const error_code& error, std::uint64_t max_body) {
+asio::awaitable<void> refuse_broken(connection& client, const error_code& error,
+                                    std::uint64_t max_body) {
   client.keep_alive = false;
   if (error == http::error::end_of_stream || error == asio::error::operation_aborted
       || error == asio::error::connection_reset || error == asio::error::eof
@@ -160,12 +166,15 @@ asio::awaitable<void> refuse_broken(connection& client, const error_code& error,
   api_error answer{400, "The request is not valid HTTP: " + error.message() + ".",
                    "invalid_request_error", "bad_request", ""};
   if (error == boost::beast::error::timeout)
-    answer = {408, "The request took too long to arrive.", "invalid_request_error", "request_timeout", ""};
+    answer = {408, "The request took too long to arrive.", "invalid_request_error",
+              "request_timeout", ""};
   if (error == http::error::body_limit)
-    answer = {413, fmt::format("The body is larger than {} bytes (server.max_body_bytes).", max_body),
+    answer = {413,
+              fmt::format("The body is larger than {} bytes (server.max_body_bytes).", max_body),
               "invalid_request_error", "request_too_large", ""};
   if (error == http::error::header_limit)
-    answer = {431, "The request's head is too large.", "invalid_request_error", "headers_too_large", ""};
+    answer = {431, "The request's head is too large.", "invalid_request_error", "headers_too_large",
+              ""};
   co_await refuse(client, openai_chat_front(), std::move(answer), header_fields());
 }
 
@@ -216,8 +225,10 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   }
   // Framing that two readers could understand differently (RFC 9112, 6.1) is refused.
   const auto coding = field(head, "transfer-encoding");
-  if (head.count(http::field::transfer_encoding) > 1 || (!coding.empty() && !boost::beast::iequals(coding, "chunked")))
-    refused = {400, "Only Transfer-Encoding: chunked is understood.", "invalid_request_error", "bad_request", ""};
+  if (head.count(http::field::transfer_encoding) > 1
+      || (!coding.empty() && !boost::beast::iequals(coding, "chunked")))
+    refused = {400, "Only Transfer-Encoding: chunked is understood.", "invalid_request_error",
+               "bad_request", ""};
   const auto expect = field(head, "expect");
   const bool waits = boost::beast::iequals(boost::beast::string_view{expect.data(), expect.size()},
                                            "100-continue");

@@ -20,6 +20,7 @@ boost::asio::awaitable<void> serve_connection(router& of, providers::transport& 
                                               std::shared_ptr<connection> client);
 
 /// Answers /healthz, /readyz, /metrics, /v1/models and /admin/*. @returns False: not such a path.
-boost::asio::awaitable<bool> serve_admin(router& of, connection& client, const http_message& message);
+boost::asio::awaitable<bool> serve_admin(router& of, connection& client,
+                                         const http_message& message);
 
 } // namespace echelon::gateway

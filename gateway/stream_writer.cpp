@@ -16,7 +16,8 @@ constexpr auto silence = std::chrono::seconds{15};
 } // namespace
 
 struct stream_writer::state {
-  explicit state(connection& x) : to(&x), alarm(x.stream.get_executor()), idle(x.stream.get_executor()) {
+  explicit state(connection& x)
+      : to(&x), alarm(x.stream.get_executor()), idle(x.stream.get_executor()) {
     idle.expires_at(asio::steady_timer::time_point::max());
   }
   connection* to;

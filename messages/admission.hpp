@@ -9,16 +9,16 @@ namespace echelon::messages {
 
 /// Asks for admission; travels down `route` by delegation and gathers what it took on the way.
 struct admit_request {
-  std::uint64_t hold = 0;              ///< The request's own id; never 0.
-  std::vector<std::uint64_t> route;    ///< Path ids still to pass; the receiver is the first.
-  std::vector<std::uint64_t> trail;    ///< Path ids that have granted, top down.
-  std::vector<std::uint64_t> avoid;    ///< Models that a tier puts last.
-  std::vector<std::uint64_t> exclude;  ///< Models that a tier leaves out.
-  std::vector<std::uint64_t> charged;  ///< Path ids that this request has paid already.
-  std::int64_t tokens = 0;             ///< LLM tokens to reserve; >= 0.
-  std::vector<std::uint64_t> order;    ///< The tier's order of its models, once it was passed.
-  std::vector<std::uint64_t> members;  ///< The pool's order of its members, if it chose.
-  std::uint64_t lower = 0;             ///< The tier below the last one passed; 0: none.
+  std::uint64_t hold = 0;             ///< The request's own id; never 0.
+  std::vector<std::uint64_t> route;   ///< Path ids still to pass; the receiver is the first.
+  std::vector<std::uint64_t> trail;   ///< Path ids that have granted, top down.
+  std::vector<std::uint64_t> avoid;   ///< Models that a tier puts last.
+  std::vector<std::uint64_t> exclude; ///< Models that a tier leaves out.
+  std::vector<std::uint64_t> charged; ///< Path ids that this request has paid already.
+  std::int64_t tokens = 0;            ///< LLM tokens to reserve; >= 0.
+  std::vector<std::uint64_t> order;   ///< The tier's order of its models, once it was passed.
+  std::vector<std::uint64_t> members; ///< The pool's order of its members, if it chose.
+  std::uint64_t lower = 0;            ///< The tier below the last one passed; 0: none.
   bool operator==(const admit_request&) const = default;
 };
 
@@ -49,9 +49,9 @@ typename Inspector::result_type inspect(Inspector& f, admit_reply& x) {
 /// Asks for the next free permit of one actor.
 struct wait_request {
   std::uint64_t hold = 0;
-  std::uint8_t priority = 5;       ///< 0 goes first, 9 last.
-  std::int64_t remaining_ns = 0;   ///< Waits no longer than this from now.
-  std::int64_t waited_ns = 0;      ///< Has waited so long already, elsewhere.
+  std::uint8_t priority = 5;     ///< 0 goes first, 9 last.
+  std::int64_t remaining_ns = 0; ///< Waits no longer than this from now.
+  std::int64_t waited_ns = 0;    ///< Has waited so long already, elsewhere.
   bool operator==(const wait_request&) const = default;
 };
 
@@ -88,11 +88,11 @@ typename Inspector::result_type inspect(Inspector& f, turn_granted& x) {
 /// Ends a hold, a kept permit or a wait, and reports how it went.
 struct report_outcome {
   std::uint64_t hold = 0;
-  std::uint8_t result = 0;        ///< policy::outcome.
-  bool refund = false;            ///< The attempt never started.
-  std::int64_t tokens = -1;       ///< LLM tokens really used; -1: not known.
-  std::int64_t bench_ns = 0;      ///< > 0: let nobody in for so long.
-  std::uint64_t pool_member = 0;  ///< At a pool: whose outcome it is; 0: nobody's.
+  std::uint8_t result = 0;       ///< policy::outcome.
+  bool refund = false;           ///< The attempt never started.
+  std::int64_t tokens = -1;      ///< LLM tokens really used; -1: not known.
+  std::int64_t bench_ns = 0;     ///< > 0: let nobody in for so long.
+  std::uint64_t pool_member = 0; ///< At a pool: whose outcome it is; 0: nobody's.
   bool operator==(const report_outcome&) const = default;
 };
 
@@ -160,11 +160,10 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, actor_state& x) {
   auto& [path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
          rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched, admitted,
-         refused, succeeded, failed, restarts, members]
-    = x;
+         refused, succeeded, failed, restarts, members] = x;
   return f(path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
-           rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched, admitted,
-           refused, succeeded, failed, restarts, members);
+           rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched,
+           admitted, refused, succeeded, failed, restarts, members);
 }
 
 } // namespace echelon::messages

@@ -1,10 +1,11 @@
-/// Type ids of everything that travels between actors. Appended, never reordered: they go over the wire.
+/// Type ids of everything that travels between actors. Appended, never reordered: they go over the
+/// wire.
 #pragma once
 
 #include "messages/admission.hpp"
 
-#include <caf/type_id.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/type_id.hpp>
 
 #include <memory>
 
@@ -23,17 +24,17 @@ struct apply_spec {
 } // namespace echelon::messages
 
 CAF_BEGIN_TYPE_ID_BLOCK(echelon, caf::first_custom_type_id)
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::admit_request))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::admit_reply))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::wait_request))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::wait_reply))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::turn_granted))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::report_outcome))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::outcome_reply))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::get_state))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::member_state))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::actor_state))
-  CAF_ADD_TYPE_ID(echelon, (echelon::messages::apply_spec))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::admit_request))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::admit_reply))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::wait_request))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::wait_reply))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::turn_granted))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::report_outcome))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::outcome_reply))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::get_state))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::member_state))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::actor_state))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::apply_spec))
 CAF_END_TYPE_ID_BLOCK(echelon)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(echelon::messages::apply_spec)

@@ -6,9 +6,9 @@ namespace echelon::policy {
 
 std::string_view to_string(breaker_state x) {
   switch (x) {
-    case breaker_state::closed: return "closed";
-    case breaker_state::open: return "open";
-    case breaker_state::half_open: return "half_open";
+  case breaker_state::closed: return "closed";
+  case breaker_state::open: return "open";
+  case breaker_state::half_open: return "half_open";
   }
   return "unknown";
 }
@@ -20,9 +20,9 @@ breaker_state breaker::state(time_point now) const {
 duration breaker::wait(time_point now) const {
   if (benched(now)) return benched_until_ - now;
   switch (state_) {
-    case breaker_state::closed: return duration::zero();
-    case breaker_state::open: return std::max(duration::zero(), duration{open_until_ - now});
-    case breaker_state::half_open: break;
+  case breaker_state::closed: return duration::zero();
+  case breaker_state::open: return std::max(duration::zero(), duration{open_until_ - now});
+  case breaker_state::half_open: break;
   }
   return probes_ + successes_ < settings_.half_open_requests ? duration::zero()
                                                              : duration{std::chrono::seconds{1}};

@@ -7,8 +7,8 @@ namespace echelon::policy {
 
 dispatch::dispatch(std::shared_ptr<const plan> plan, topology_ptr topology, request_terms terms,
                    hold_id hold, std::uint64_t seed)
-  : plan_(std::move(plan)), topology_(std::move(topology)), terms_(terms), hold_(hold),
-    random_(seed), stages_(plan_->stages), visits_(stages_.size()) {}
+    : plan_(std::move(plan)), topology_(std::move(topology)), terms_(terms), hold_(hold),
+      random_(seed), stages_(plan_->stages), visits_(stages_.size()) {}
 
 action dispatch::begin(time_point now) {
   if (stages_.empty()) return finish({give_up::kind::unavailable, {}, refusal::unavailable}, now);
@@ -23,7 +23,8 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   if (seen.order.empty() && !x.order.empty()) seen.order = x.order;
   if (x.why == refusal::unavailable)
     // Whoever granted before the chain broke must give it back.
-    for (auto actor : asked) release(actor, outcome::neutral, true);
+    for (auto actor : asked)
+      release(actor, outcome::neutral, true);
   for (auto actor : x.trail) {
     held_.push_back(actor);
     std::erase(tickets_, actor); // A ticket became a permit.
@@ -62,20 +63,21 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     }
   };
   switch (level_of(x.by)) {
-    case level::router:
-    case level::node: blocked_ = true; break;
-    case level::pool:
-      if (x.why == refusal::open && ordered_ && x.members.empty() && stages_[at_].pool_member != 0)
-        refuse_stages(&stage::pool_member, stages_[at_].pool_member);
-      else blocked_ = true;
-      break;
-    case level::group: refuse_stages(&stage::group, x.by); break;
-    case level::tier: refuse_stages(&stage::tier, x.by); break;
-    case level::model:
-      seen.passed.insert(x.by);
-      if (closed) seen.bad.insert(x.by);
-      if (pick(at_) == nullptr) seen.refused = true;
-      break;
+  case level::router:
+  case level::node: blocked_ = true; break;
+  case level::pool:
+    if (x.why == refusal::open && ordered_ && x.members.empty() && stages_[at_].pool_member != 0)
+      refuse_stages(&stage::pool_member, stages_[at_].pool_member);
+    else
+      blocked_ = true;
+    break;
+  case level::group: refuse_stages(&stage::group, x.by); break;
+  case level::tier: refuse_stages(&stage::tier, x.by); break;
+  case level::model:
+    seen.passed.insert(x.by);
+    if (closed) seen.bad.insert(x.by);
+    if (pick(at_) == nullptr) seen.refused = true;
+    break;
   }
   return next_candidate(now);
 }
@@ -152,7 +154,8 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
     release_from(0, outcome::neutral, false);
     resume_ = {at_, next->id};
     note(now, "backoff", name(next->id),
-         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()) + " ms");
+         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(wait).count())
+             + " ms");
     return sleep_until{now + wait};
   }
   std::optional<std::size_t> to;

@@ -27,8 +27,8 @@ struct request_terms {
 /// Ask `route.front()` for admission; it passes the request on down the route.
 struct ask_admission {
   hold_id hold = 0;
-  std::vector<path_id> route; ///< Actors still to pass, in order; the first is asked.
-  std::vector<path_id> avoid; ///< Models that the tier should put last (tried already).
+  std::vector<path_id> route;   ///< Actors still to pass, in order; the first is asked.
+  std::vector<path_id> avoid;   ///< Models that the tier should put last (tried already).
   std::vector<path_id> exclude; ///< Models that the tier must leave out.
   std::vector<path_id> charged; ///< Actors that this request has paid already.
   std::int64_t tokens = 0;
@@ -42,9 +42,9 @@ struct wait_turn {
 
 /// Call this model. `timeout` bounds the attempt (plain) or each silence (stream).
 struct start_attempt {
-  std::string model;   ///< Name of the model.
-  std::string label;   ///< `plan_group.echelon2`, or the model's name.
-  std::string group;   ///< Empty: a model by itself.
+  std::string model; ///< Name of the model.
+  std::string label; ///< `plan_group.echelon2`, or the model's name.
+  std::string group; ///< Empty: a model by itself.
   std::string tier;
   duration timeout{};
 };
@@ -73,13 +73,13 @@ using action = std::variant<ask_admission, wait_turn, start_attempt, sleep_until
 
 /// An actor's answer to ask_admission.
 struct admission_answer {
-  refusal why = refusal::none;    ///< none: granted down to the model.
-  path_id by = 0;                 ///< The model that granted, or who refused.
-  path_id next = 0;               ///< With a refusal: the sibling or lower tier to try next; 0: none.
+  refusal why = refusal::none; ///< none: granted down to the model.
+  path_id by = 0;              ///< The model that granted, or who refused.
+  path_id next = 0;            ///< With a refusal: the sibling or lower tier to try next; 0: none.
   duration retry_after{};
-  std::vector<path_id> trail;     ///< Actors that hold something for this ask, top down.
-  std::vector<path_id> order;     ///< The tier's order, if a tier was passed.
-  std::vector<path_id> members;   ///< The pool's order of members, if it chose.
+  std::vector<path_id> trail;   ///< Actors that hold something for this ask, top down.
+  std::vector<path_id> order;   ///< The tier's order, if a tier was passed.
+  std::vector<path_id> members; ///< The pool's order of members, if it chose.
 };
 
 /// A hold to end at one actor.
@@ -102,7 +102,8 @@ struct attempt_result {
 /// One line of the decision record.
 struct step {
   time_point at{};
-  std::string what;   ///< `refused`, `attempt`, `failed`, `wait`, `turn`, `backoff`, `move`, `give_up`.
+  std::string
+      what; ///< `refused`, `attempt`, `failed`, `wait`, `turn`, `backoff`, `move`, `give_up`.
   std::string actor;  ///< Path or label.
   std::string reason; ///< In words.
 };
@@ -127,10 +128,10 @@ public:
 
   /// What must be told to actors now, in order; call after each of the above.
   [[nodiscard]] std::vector<actor_release> take_releases();
-  /// The release that tells the attempt's own model of a failure. Its answer says how long the model
-  /// stays closed.
-  [[nodiscard]] actor_release failure_release(failure_class kind, std::optional<duration> retry_after,
-                                              std::int64_t tokens);
+  /// The release that tells the attempt's own model of a failure. Its answer says how long the
+  /// model stays closed.
+  [[nodiscard]] actor_release
+  failure_release(failure_class kind, std::optional<duration> retry_after, std::int64_t tokens);
 
   [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
   [[nodiscard]] const std::vector<step>& steps() const { return steps_; }
@@ -148,10 +149,10 @@ private:
     bool refused = false;       // Its tier, group or pool refused in this pass.
     std::uint32_t attempts = 0;
     std::uint32_t retries = 0;
-    bool left = false;          // No further attempts here.
-    bool blamed = false;        // A failure that counts happened here.
-    std::set<path_id> bad;      // Models that failed so, or are closed.
-    bool closed = false;        // Its tier, group or pool member is closed.
+    bool left = false;     // No further attempts here.
+    bool blamed = false;   // A failure that counts happened here.
+    std::set<path_id> bad; // Models that failed so, or are closed.
+    bool closed = false;   // Its tier, group or pool member is closed.
   };
   struct later { // A model that may be tried again when its bench ends.
     std::size_t stage;
@@ -199,16 +200,16 @@ private:
   bool ordered_ = false; // The pool has chosen the order of its members.
   std::size_t at_ = 0;   // Stage being asked or attempted.
   std::optional<std::size_t> last_attempt_stage_;
-  path_id model_ = 0;            // Model being attempted.
-  bool live_ = false;            // An attempt runs.
-  bool waiting_ = false;         // Waits in the queue of asked_.
-  std::vector<path_id> asked_;   // Route of the pending ask.
-  std::vector<path_id> held_;    // Actors that hold something for us, top down.
-  std::vector<path_id> tickets_; // Actors that keep a permit for us.
+  path_id model_ = 0;                          // Model being attempted.
+  bool live_ = false;                          // An attempt runs.
+  bool waiting_ = false;                       // Waits in the queue of asked_.
+  std::vector<path_id> asked_;                 // Route of the pending ask.
+  std::vector<path_id> held_;                  // Actors that hold something for us, top down.
+  std::vector<path_id> tickets_;               // Actors that keep a permit for us.
   std::set<std::pair<path_id, path_id>> told_; // Levels (and pool members) told of a failure.
-  std::set<path_id> charged_;    // Levels that count requests and were paid.
-  std::map<path_id, std::uint32_t> tries_;   // Attempts by model.
-  std::optional<std::string> lost_provider_; // provider_failover: whom to leave.
+  std::set<path_id> charged_;                  // Levels that count requests and were paid.
+  std::map<path_id, std::uint32_t> tries_;     // Attempts by model.
+  std::optional<std::string> lost_provider_;   // provider_failover: whom to leave.
   path_id lost_group_ = 0;
   std::vector<later> later_;
   std::uint32_t attempts_ = 0;

@@ -24,9 +24,10 @@ bool dispatch::eligible(std::size_t index) const {
 bool dispatch::free_move(std::size_t index, const stage_model& x) const {
   if (tries_.count(x.id) != 0) return false;
   switch (stages_[index].strategy) {
-    case fallback_strategy::echelon_down: return false;
-    case fallback_strategy::model_rotate: return true;
-    case fallback_strategy::provider_failover: return !lost_provider_ || x.provider != *lost_provider_;
+  case fallback_strategy::echelon_down: return false;
+  case fallback_strategy::model_rotate: return true;
+  case fallback_strategy::provider_failover:
+    return !lost_provider_ || x.provider != *lost_provider_;
   }
   return false;
 }
@@ -64,7 +65,8 @@ const stage_model* dispatch::pick(std::size_t index) const {
   for (auto id : seen.order)
     if (const auto* x = model_in(index, id)) consider(*x);
   if (seen.order.empty())
-    for (const auto& x : stages_[index].models) consider(x);
+    for (const auto& x : stages_[index].models)
+      consider(x);
   return best;
 }
 
@@ -97,7 +99,8 @@ action dispatch::ask_stage(std::size_t index, path_id model, time_point now) {
   const bool alone = here.tier == 0;
   const auto wanted = full_route(index, alone ? here.models.front().id : model);
   std::size_t common = 0;
-  while (common < held_.size() && common < wanted.size() && held_[common] == wanted[common]) ++common;
+  while (common < held_.size() && common < wanted.size() && held_[common] == wanted[common])
+    ++common;
   release_from(common, outcome::neutral, true);
   ask_admission x;
   x.hold = hold_;
@@ -105,8 +108,10 @@ action dispatch::ask_stage(std::size_t index, path_id model, time_point now) {
   x.tokens = terms_.tokens;
   x.charged.assign(charged_.begin(), charged_.end());
   for (const auto& m : here.models) {
-    if (!may_try(index, m)) x.exclude.push_back(m.id);
-    else if (tries_.count(m.id) != 0) x.avoid.push_back(m.id);
+    if (!may_try(index, m))
+      x.exclude.push_back(m.id);
+    else if (tries_.count(m.id) != 0)
+      x.avoid.push_back(m.id);
   }
   asked_ = x.route;
   static_cast<void>(now);
@@ -146,7 +151,8 @@ action dispatch::exhausted(time_point now) {
 }
 
 // Second pass: wait where the preferred candidate was full. Actors are acquired top down: a ticket
-// above the new place is kept, one below it is given back, so no two requests can hold each other up.
+// above the new place is kept, one below it is given back, so no two requests can hold each other
+// up.
 action dispatch::wait_for_room(time_point now) {
   while (!saturated_.empty()) {
     const auto actor = saturated_.front();
@@ -172,8 +178,8 @@ action dispatch::wait_for_room(time_point now) {
 // Nothing can start now: a model that asked to wait is the last resort.
 action dispatch::retry_later(time_point now) {
   while (!later_.empty()) {
-    const auto first = std::min_element(later_.begin(), later_.end(),
-                                        [](const auto& a, const auto& b) { return a.when < b.when; });
+    const auto first = std::min_element(
+        later_.begin(), later_.end(), [](const auto& a, const auto& b) { return a.when < b.when; });
     const auto x = *first;
     later_.erase(first);
     auto& seen = visits_[x.stage];

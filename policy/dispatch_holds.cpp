@@ -49,7 +49,8 @@ void dispatch::release_from(std::size_t first, outcome result, bool refund) {
 }
 
 void dispatch::drop_tickets() {
-  for (auto actor : tickets_) release(actor, outcome::neutral, true);
+  for (auto actor : tickets_)
+    release(actor, outcome::neutral, true);
   tickets_.clear();
 }
 
@@ -70,11 +71,12 @@ duration dispatch::bench_time(failure_class kind, std::optional<duration> retry_
   using namespace std::chrono_literals;
   constexpr duration longest = 10min;
   switch (kind) {
-    case failure_class::rate_limited: return std::clamp<duration>(retry_after.value_or(0ns), 0ns, longest);
-    case failure_class::quota_exhausted: return longest;
-    case failure_class::credential:
-    case failure_class::model_missing: return 60s;
-    default: return 0ns;
+  case failure_class::rate_limited:
+    return std::clamp<duration>(retry_after.value_or(0ns), 0ns, longest);
+  case failure_class::quota_exhausted: return longest;
+  case failure_class::credential:
+  case failure_class::model_missing: return 60s;
+  default: return 0ns;
   }
 }
 
@@ -86,7 +88,8 @@ void dispatch::blame(path_id actor, path_id pool_member) {
   releases_.push_back({actor, {whole ? hold_ : 0, outcome::failure, false, -1, {}}, pool_member});
 }
 
-/// Whether nothing of the stage is left that could have answered: a healthy sibling clears its tier.
+/// Whether nothing of the stage is left that could have answered: a healthy sibling clears its
+/// tier.
 bool dispatch::failed_whole(std::size_t index) const {
   const auto& seen = visits_[index];
   const auto& models = stages_[index].models;

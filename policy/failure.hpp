@@ -8,29 +8,29 @@ namespace echelon::policy {
 
 /// What went wrong with one attempt at one model.
 enum class failure_class : std::uint8_t {
-  none,              ///< No failure.
-  network,           ///< DNS, connect, TLS, reset, end of file before any answer.
-  timeout,           ///< Our own attempt timer, for the first content or between chunks.
-  request_timeout,   ///< 408, 409.
-  rate_limited,      ///< 429 that passes with time.
-  quota_exhausted,   ///< 402, `insufficient_quota`, per-day quota: does not pass soon.
-  credential,        ///< 401, 403, "API key not valid".
-  model_missing,     ///< 404 `model_not_found`.
-  server_error,      ///< 5xx, 529, overloaded, also as an error event in a stream.
-  invalid_reply,     ///< 2xx that is no valid answer: HTML, broken JSON, empty body.
-  client_fault,      ///< 400, 413, 415, 422 and other 4xx: the request itself is wrong.
-  context_overflow,  ///< 400 because the prompt is longer than the model's window.
-  content_policy,    ///< 400 because a filter refused the prompt.
-  untranslatable,    ///< The request cannot be expressed for this provider; nothing was sent.
-  client_gone,       ///< The client left. Nobody's fault.
+  none,             ///< No failure.
+  network,          ///< DNS, connect, TLS, reset, end of file before any answer.
+  timeout,          ///< Our own attempt timer, for the first content or between chunks.
+  request_timeout,  ///< 408, 409.
+  rate_limited,     ///< 429 that passes with time.
+  quota_exhausted,  ///< 402, `insufficient_quota`, per-day quota: does not pass soon.
+  credential,       ///< 401, 403, "API key not valid".
+  model_missing,    ///< 404 `model_not_found`.
+  server_error,     ///< 5xx, 529, overloaded, also as an error event in a stream.
+  invalid_reply,    ///< 2xx that is no valid answer: HTML, broken JSON, empty body.
+  client_fault,     ///< 400, 413, 415, 422 and other 4xx: the request itself is wrong.
+  context_overflow, ///< 400 because the prompt is longer than the model's window.
+  content_policy,   ///< 400 because a filter refused the prompt.
+  untranslatable,   ///< The request cannot be expressed for this provider; nothing was sent.
+  client_gone,      ///< The client left. Nobody's fault.
 };
 
 /// How one class is treated.
 struct failure_rule {
-  bool retry_here;  ///< The same model may be tried again after a backoff.
-  bool move_on;     ///< Another model, tier or group may be tried.
-  bool counts;      ///< Counts for breakers.
-  bool bench;       ///< The model is not used for a while (Retry-After, or the class's default).
+  bool retry_here; ///< The same model may be tried again after a backoff.
+  bool move_on;    ///< Another model, tier or group may be tried.
+  bool counts;     ///< Counts for breakers.
+  bool bench;      ///< The model is not used for a while (Retry-After, or the class's default).
 };
 
 /// The row of `x`.

@@ -4,20 +4,20 @@ namespace echelon::policy {
 
 std::string_view to_string(refusal x) {
   switch (x) {
-    case refusal::none: return "none";
-    case refusal::saturated: return "saturated";
-    case refusal::queue_full: return "queue_full";
-    case refusal::rate_limited: return "rate_limited";
-    case refusal::open: return "breaker_open";
-    case refusal::benched: return "benched";
-    case refusal::unavailable: return "unavailable";
+  case refusal::none: return "none";
+  case refusal::saturated: return "saturated";
+  case refusal::queue_full: return "queue_full";
+  case refusal::rate_limited: return "rate_limited";
+  case refusal::open: return "breaker_open";
+  case refusal::benched: return "benched";
+  case refusal::unavailable: return "unavailable";
   }
   return "unknown";
 }
 
 gate::gate(const gate_settings& settings, time_point now)
-  : settings_(settings), breaker_(settings.breaker),
-    queue_(settings.concurrency ? settings.concurrency->queue_size : 0) {
+    : settings_(settings), breaker_(settings.breaker),
+      queue_(settings.concurrency ? settings.concurrency->queue_size : 0) {
   if (settings.rate) rate_.emplace(*settings.rate, now);
   if (settings.tokens) tokens_.emplace(*settings.tokens);
 }

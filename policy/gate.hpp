@@ -40,9 +40,9 @@ struct gate_ask {
 struct gate_release {
   hold_id id = 0;
   outcome result = outcome::neutral;
-  bool refund = false;             ///< The attempt never started: rate units go back.
-  std::int64_t tokens = -1;        ///< Really used; -1: unknown, the reserve stands.
-  duration bench{};                ///< > 0: let nobody in for so long.
+  bool refund = false;      ///< The attempt never started: rate units go back.
+  std::int64_t tokens = -1; ///< Really used; -1: unknown, the reserve stands.
+  duration bench{};         ///< > 0: let nobody in for so long.
 };
 
 struct gate_snapshot {

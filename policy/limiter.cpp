@@ -18,7 +18,7 @@ overloaded(Fs...) -> overloaded<Fs...>;
 } // namespace
 
 token_bucket::token_bucket(token_bucket_settings settings, time_point now)
-  : settings_(settings), credit_(full()), updated_(now) {}
+    : settings_(settings), credit_(full()), updated_(now) {}
 
 token_bucket::credit token_bucket::full() const {
   return static_cast<credit>(settings_.bucket_size) * credit_per_token;
@@ -27,8 +27,8 @@ token_bucket::credit token_bucket::full() const {
 token_bucket::credit token_bucket::credit_at(time_point now) const {
   if (now <= updated_) return credit_;
   const auto elapsed = static_cast<std::uint64_t>((now - updated_).count());
-  const credit gained = static_cast<credit>(elapsed)
-                        * static_cast<std::uint64_t>(settings_.refill_micro_per_second);
+  const credit gained =
+      static_cast<credit>(elapsed) * static_cast<std::uint64_t>(settings_.refill_micro_per_second);
   return std::min(full(), credit_ + gained);
 }
 
@@ -113,14 +113,14 @@ std::int64_t sliding_window::used(time_point now) const {
 }
 
 rate_limiter::rate_limiter(const rate_settings& settings, time_point now)
-  : impl_(std::visit(
-    overloaded{[&](const token_bucket_settings& x) {
-                 return std::variant<token_bucket, sliding_window>{token_bucket{x, now}};
-               },
-               [](const sliding_window_settings& x) {
-                 return std::variant<token_bucket, sliding_window>{sliding_window{x}};
-               }},
-    settings)) {}
+    : impl_(std::visit(
+        overloaded{[&](const token_bucket_settings& x) {
+                     return std::variant<token_bucket, sliding_window>{token_bucket{x, now}};
+                   },
+                   [](const sliding_window_settings& x) {
+                     return std::variant<token_bucket, sliding_window>{sliding_window{x}};
+                   }},
+        settings)) {}
 
 duration rate_limiter::try_take(hold_id id, time_point now) {
   return std::visit(overloaded{[&](token_bucket& x) { return x.try_take(now); },
@@ -129,9 +129,9 @@ duration rate_limiter::try_take(hold_id id, time_point now) {
 }
 
 void rate_limiter::refund(hold_id id) {
-  std::visit(overloaded{[](token_bucket& x) { x.refund(); },
-                        [&](sliding_window& x) { x.refund(id); }},
-             impl_);
+  std::visit(
+      overloaded{[](token_bucket& x) { x.refund(); }, [&](sliding_window& x) { x.refund(id); }},
+      impl_);
 }
 
 void rate_limiter::apply(const rate_settings& settings, time_point now) {
@@ -152,12 +152,11 @@ void rate_limiter::apply(const rate_settings& settings, time_point now) {
 }
 
 std::int64_t rate_limiter::available(time_point now) const {
-  return std::visit(
-    overloaded{[&](const token_bucket& x) { return x.available(now); },
-               [&](const sliding_window& x) {
-                 return std::max<std::int64_t>(0, x.limit() - x.used(now));
-               }},
-    impl_);
+  return std::visit(overloaded{[&](const token_bucket& x) { return x.available(now); },
+                               [&](const sliding_window& x) {
+                                 return std::max<std::int64_t>(0, x.limit() - x.used(now));
+                               }},
+                    impl_);
 }
 
 std::int64_t rate_limiter::limit() const {

@@ -15,7 +15,7 @@ struct waiter {
   hold_id id = 0;
   std::uint8_t priority = 5; ///< 0 to 9; 0 goes first.
   time_point deadline{};     ///< It waits no longer.
-  time_point since{};        ///< When its request first began to wait; keeps its place on a re-queue.
+  time_point since{}; ///< When its request first began to wait; keeps its place on a re-queue.
 };
 
 class admission_queue {

@@ -5,8 +5,8 @@
 namespace echelon::policy {
 
 rotation::rotation(rotation_strategy strategy, std::vector<std::uint32_t> weights)
-  : strategy_(strategy), weights_(weights.begin(), weights.end()), current_(weights.size(), 0),
-    last_used_(weights.size(), 0) {
+    : strategy_(strategy), weights_(weights.begin(), weights.end()), current_(weights.size(), 0),
+      last_used_(weights.size(), 0) {
   const auto none = std::all_of(weights_.begin(), weights_.end(), [](auto w) { return w == 0; });
   // Round robin is the smooth weighted order with equal weights.
   if (none || strategy == rotation_strategy::round_robin)

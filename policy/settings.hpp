@@ -45,17 +45,17 @@ struct concurrency_settings {
 };
 
 struct breaker_settings {
-  std::uint32_t failure_threshold = 5;                ///< Consecutive failures; >= 1.
-  duration recovery_time = std::chrono::seconds{60};  ///< Open for this long; > 0.
-  std::uint32_t half_open_requests = 1;               ///< Probes, and successes to close; >= 1.
+  std::uint32_t failure_threshold = 5;               ///< Consecutive failures; >= 1.
+  duration recovery_time = std::chrono::seconds{60}; ///< Open for this long; > 0.
+  std::uint32_t half_open_requests = 1;              ///< Probes, and successes to close; >= 1.
   bool operator==(const breaker_settings&) const = default;
 };
 
 /// All that one level's gate holds. Absent: not limited in that way.
 struct gate_settings {
   std::optional<concurrency_settings> concurrency;
-  std::optional<rate_settings> rate;              ///< In requests or attempts, by level.
-  std::optional<sliding_window_settings> tokens;  ///< In LLM tokens (`tpm_limit`); window 60 s.
+  std::optional<rate_settings> rate;             ///< In requests or attempts, by level.
+  std::optional<sliding_window_settings> tokens; ///< In LLM tokens (`tpm_limit`); window 60 s.
   breaker_settings breaker;
   bool operator==(const gate_settings&) const = default;
 };

@@ -59,7 +59,7 @@ struct stage {
   path_id pool_member = 0; ///< Member of the pool that this stage belongs to; 0: none.
   std::string group_name;
   std::string tier_name;
-  std::string label;       ///< `plan_group.echelon2`, or the model's name.
+  std::string label; ///< `plan_group.echelon2`, or the model's name.
   std::vector<stage_model> models;
   std::size_t group_tiers = 0; ///< How many tiers its group has, in this plan or not.
   fallback_strategy strategy = fallback_strategy::echelon_down;

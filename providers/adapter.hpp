@@ -18,7 +18,8 @@ namespace echelon::providers {
 
 using header_list = std::vector<std::pair<std::string, std::string>>;
 
-/// One HTTP request to an upstream. `target` is the path with query, joined with the base URL's path.
+/// One HTTP request to an upstream. `target` is the path with query, joined with the base URL's
+/// path.
 struct http_request {
   std::string method = "POST";
   std::string target;
@@ -29,9 +30,9 @@ struct http_request {
 /// The endpoint of the provider that serves a call.
 enum class operation : std::uint8_t { chat, embeddings };
 
-/// One client's request in the canonical form: the body of OpenAI's chat completions (or embeddings),
-/// as the client sent it (unknown fields kept). Thinking blocks of other APIs travel in
-/// `messages[].reasoning_content` and `messages[].thinking_blocks` (Anthropic's block form).
+/// One client's request in the canonical form: the body of OpenAI's chat completions (or
+/// embeddings), as the client sent it (unknown fields kept). Thinking blocks of other APIs travel
+/// in `messages[].reasoning_content` and `messages[].thinking_blocks` (Anthropic's block form).
 struct canonical_request {
   operation op = operation::chat;
   nlohmann::json body;
@@ -49,19 +50,20 @@ struct token_usage {
 /// Why an attempt failed, as far as the upstream told.
 struct upstream_failure {
   policy::failure_class kind = policy::failure_class::none;
-  int status = 0;       ///< Upstream's HTTP status; 0: none (network, timeout).
-  std::string message;  ///< Safe to show: cut to 500 bytes, valid UTF-8, no key, no HTML.
-  std::string type;     ///< `error.type` in OpenAI's words; may be empty.
-  std::string code;     ///< `error.code`; may be empty.
-  std::string param;    ///< `error.param`; may be empty.
+  int status = 0;      ///< Upstream's HTTP status; 0: none (network, timeout).
+  std::string message; ///< Safe to show: cut to 500 bytes, valid UTF-8, no key, no HTML.
+  std::string type;    ///< `error.type` in OpenAI's words; may be empty.
+  std::string code;    ///< `error.code`; may be empty.
+  std::string param;   ///< `error.param`; may be empty.
   std::optional<std::chrono::nanoseconds> retry_after; ///< From headers or body; >= 0.
 };
 
 /// The request an adapter made, or why it cannot be expressed for this provider.
 struct built_request {
   http_request request;
-  std::vector<std::string> dropped;        ///< Client fields this provider cannot express.
-  std::optional<upstream_failure> failure; ///< Set: nothing may be sent (client_fault or untranslatable).
+  std::vector<std::string> dropped; ///< Client fields this provider cannot express.
+  std::optional<upstream_failure>
+      failure; ///< Set: nothing may be sent (client_fault or untranslatable).
 };
 
 /// A plain answer: OpenAI's chat completion object (or embeddings list) or a failure.
@@ -78,7 +80,8 @@ struct stream_update {
   bool content = false;  ///< A content, refusal, tool call or thinking delta is among them.
   bool finished = false; ///< The answer is complete; nothing follows.
   std::optional<token_usage> usage;
-  std::optional<upstream_failure> failure; ///< An error event, invalid data, or a cut (from finish()).
+  std::optional<upstream_failure>
+      failure; ///< An error event, invalid data, or a cut (from finish()).
 };
 
 /// Incremental translation of one stream. Never throws.

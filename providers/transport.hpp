@@ -32,10 +32,11 @@ public:
   virtual ~exchange() = default;
   /// Time at which a pending or later operation fails with `timeout`. May be moved at any time.
   virtual void expires_at(std::chrono::steady_clock::time_point t) = 0;
-  /// Connects (or takes a pooled connection), sends, reads the answer's head; 1xx are skipped. Sends
-  /// once more on a fresh connection if a reused one died before the first byte of an answer.
+  /// Connects (or takes a pooled connection), sends, reads the answer's head; 1xx are skipped.
+  /// Sends once more on a fresh connection if a reused one died before the first byte of an answer.
   virtual boost::asio::awaitable<response_head> start(http_request request) = 0;
-  /// Next piece of the body, decoded (chunked framing, gzip); empty at the end. Pieces are <= 64 KiB.
+  /// Next piece of the body, decoded (chunked framing, gzip); empty at the end. Pieces are <= 64
+  /// KiB.
   virtual boost::asio::awaitable<std::string> read() = 0;
   /// Ends a pending operation with `cancelled` and closes the connection. Safe at any time.
   virtual void cancel() = 0;

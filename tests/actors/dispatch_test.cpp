@@ -66,7 +66,8 @@ TEST_CASE("LOOP.3 retries leave a member as soon as its breaker opens", "[dispat
   CHECK(end.hits == names{"a-1", "b-1"});
 }
 
-TEST_CASE("echelon_down spends the tier's retries on untried models first, then goes down", "[dispatch]") {
+TEST_CASE("echelon_down spends the tier's retries on untried models first, then goes down",
+          "[dispatch]") {
   config::RouterConfig c;
   add_group(c, "g", {tier("t1", {"a-1", "b-1", "c-1"}, 1), tier("t2", {"d-1"})});
   world w{c};
@@ -84,16 +85,19 @@ TEST_CASE("max_retries 3 at one model: four attempts, then the tier below", "[di
   CHECK(w.call("g").hits == names{"a-1", "a-1", "a-1", "a-1", "b-1"});
 }
 
-TEST_CASE("model_rotate tries every other model of the tier, spending no retry, then goes down", "[dispatch]") {
+TEST_CASE("model_rotate tries every other model of the tier, spending no retry, then goes down",
+          "[dispatch]") {
   config::RouterConfig c;
   auto& g = add_group(c, "g", {tier("t1", {"a-1", "a-2", "b-1"}), tier("t2", {"c-1"})});
   g.strategy = policy::fallback_strategy::model_rotate;
   world w{c};
-  for (const auto* m : {"a-1", "a-2", "b-1"}) w.script[m] = {bad};
+  for (const auto* m : {"a-1", "a-2", "b-1"})
+    w.script[m] = {bad};
   CHECK(w.call("g").hits == names{"a-1", "a-2", "b-1", "c-1"});
 }
 
-TEST_CASE("provider_failover moves to another provider, this tier first, then the lower ones", "[dispatch]") {
+TEST_CASE("provider_failover moves to another provider, this tier first, then the lower ones",
+          "[dispatch]") {
   config::RouterConfig c;
   auto& g = add_group(c, "g", {tier("t1", {"a-1", "a-2", "b-1"}), tier("t2", {"b-2", "c-1"})});
   g.strategy = policy::fallback_strategy::provider_failover;
@@ -103,7 +107,8 @@ TEST_CASE("provider_failover moves to another provider, this tier first, then th
     CHECK(w.call("g").hits == names{"a-1", "b-1"});
   }
   SECTION("the whole of two providers fails") {
-    for (const auto* m : {"a-1", "a-2", "b-1", "b-2"}) w.script[m] = {bad};
+    for (const auto* m : {"a-1", "a-2", "b-1", "b-2"})
+      w.script[m] = {bad};
     const auto end = w.call("g");
     CHECK(end.hits == names{"a-1", "b-1", "a-2", "b-2", "c-1"});
     CHECK(end.ok);
@@ -135,7 +140,8 @@ TEST_CASE("TRIGGER.5 a dead credential is not retried and its model is benched",
 TEST_CASE("BREAKER.3 a client's fault goes nowhere else and opens nothing", "[dispatch]") {
   world w{base()};
   w.script["a-1"] = {{failure_class::client_fault}};
-  for (int i = 0; i < 20; ++i) CHECK(w.call("g").hits == names{"a-1"});
+  for (int i = 0; i < 20; ++i)
+    CHECK(w.call("g").hits == names{"a-1"});
   w.script["a-1"] = {};
   CHECK(w.call("g").route == "g.echelon1/a-1");
 }
@@ -189,7 +195,8 @@ TEST_CASE("RETRY.3 when everything is open the wait falls as time passes", "[dis
   CHECK(w.call("g").ok);
 }
 
-TEST_CASE("BREAKER.7 open means no hit for the whole recovery time, the others serve", "[dispatch]") {
+TEST_CASE("BREAKER.7 open means no hit for the whole recovery time, the others serve",
+          "[dispatch]") {
   config::RouterConfig c;
   auto& g = add_group(c, "g", {tier("t1", {"a-1", "b-1"})});
   g.breaker = {1, 5s, 1};
@@ -206,13 +213,15 @@ TEST_CASE("BREAKER.7 open means no hit for the whole recovery time, the others s
   CHECK(w.call("g").hits == names{"a-1", "b-1"});
 }
 
-TEST_CASE("BREAKER.8 a whole group that is open fails fast and comes back by itself, first tier first",
-          "[dispatch]") {
+TEST_CASE(
+    "BREAKER.8 a whole group that is open fails fast and comes back by itself, first tier first",
+    "[dispatch]") {
   config::RouterConfig c;
   auto& g = add_group(c, "g", {tier("t1", {"a-1"}), tier("t2", {"b-1"}), tier("t3", {"c-1"})});
   g.breaker = {1, 2s, 1};
   world w{c};
-  for (const auto* m : {"a-1", "b-1", "c-1"}) w.script[m] = {bad};
+  for (const auto* m : {"a-1", "b-1", "c-1"})
+    w.script[m] = {bad};
   CHECK(w.call("g").hits == names{"a-1", "b-1", "c-1"});
   CHECK(w.state("group/g").breaker == "open");
   CHECK(w.call("g").hits.empty());
@@ -234,7 +243,9 @@ TEST_CASE("a tier that is left after failures is blamed once, the group only whe
   CHECK(w.state("group/g").failures == 0);
 }
 
-TEST_CASE("a healthy sibling clears its tier: one bad model with threshold 1 does not close tier or group", "[dispatch]") {
+TEST_CASE("a healthy sibling clears its tier: one bad model with threshold 1 does not close tier "
+          "or group",
+          "[dispatch]") {
   config::RouterConfig c;
   auto& g = add_group(c, "g", {tier("t1", {"a-1", "b-1"})});
   g.breaker = {1, 5s, 1};
@@ -243,7 +254,8 @@ TEST_CASE("a healthy sibling clears its tier: one bad model with threshold 1 doe
   CHECK_FALSE(w.call("g").ok);
   CHECK(w.state("echelon/g.t1").breaker == "closed");
   CHECK(w.state("group/g").breaker == "closed");
-  for (int i = 0; i < 10; ++i) CHECK(w.call("g").hits == names{"b-1"});
+  for (int i = 0; i < 10; ++i)
+    CHECK(w.call("g").hits == names{"b-1"});
   w.script["b-1"] = {bad};
   CHECK_FALSE(w.call("g").ok);
   const auto end = w.call("g");
@@ -251,7 +263,8 @@ TEST_CASE("a healthy sibling clears its tier: one bad model with threshold 1 doe
   CHECK(end.why.why == policy::give_up::kind::all_open);
 }
 
-TEST_CASE("failures of one tier entered by name do not close the group of healthy tiers", "[dispatch]") {
+TEST_CASE("failures of one tier entered by name do not close the group of healthy tiers",
+          "[dispatch]") {
   auto c = base();
   c.groups[0].breaker = {1, 5s, 1};
   config::node_config n;
@@ -267,7 +280,8 @@ TEST_CASE("failures of one tier entered by name do not close the group of health
   CHECK(w.call("g").route == "g.echelon2/b-1");
 }
 
-TEST_CASE("rpm_limit: of 130 requests in a burst exactly 100 start in any 60 s, the rest know when to come",
+TEST_CASE("rpm_limit: of 130 requests in a burst exactly 100 start in any 60 s, the rest know when "
+          "to come",
           "[dispatch]") {
   auto c = only_one();
   c.groups[0].tiers[0].rpm_limit = 100;
@@ -291,7 +305,9 @@ TEST_CASE("rpm_limit: of 130 requests in a burst exactly 100 start in any 60 s, 
   CHECK(w.call("g").ok);
 }
 
-TEST_CASE("a tier that is full passes the request down, and what was taken on the way is given back", "[dispatch]") {
+TEST_CASE(
+    "a tier that is full passes the request down, and what was taken on the way is given back",
+    "[dispatch]") {
   auto c = base();
   c.groups[0].tiers[0].rpm_limit = 10;
   c.models["a-1"].rpm_limit = 1;
@@ -302,13 +318,17 @@ TEST_CASE("a tier that is full passes the request down, and what was taken on th
   CHECK(w.state("echelon/g.echelon1").rate_available == 9);
 }
 
-TEST_CASE("max_attempts caps moves to other tiers, and a disabled fallback makes none", "[dispatch]") {
+TEST_CASE("max_attempts caps moves to other tiers, and a disabled fallback makes none",
+          "[dispatch]") {
   config::RouterConfig c;
-  add_group(c, "g", {tier("t1", {"a-1"}), tier("t2", {"b-1"}), tier("t3", {"c-1"}), tier("t4", {"d-1"})});
-  for (auto [moves, hits] : {std::pair{1U, names{"a-1", "b-1"}}, {2U, names{"a-1", "b-1", "c-1"}}}) {
+  add_group(c, "g",
+            {tier("t1", {"a-1"}), tier("t2", {"b-1"}), tier("t3", {"c-1"}), tier("t4", {"d-1"})});
+  for (auto [moves, hits] :
+       {std::pair{1U, names{"a-1", "b-1"}}, {2U, names{"a-1", "b-1", "c-1"}}}) {
     c.fallback.max_attempts = moves;
     world w{c};
-    for (const auto* m : {"a-1", "b-1", "c-1", "d-1"}) w.script[m] = {bad};
+    for (const auto* m : {"a-1", "b-1", "c-1", "d-1"})
+      w.script[m] = {bad};
     CHECK(w.call("g").hits == hits);
   }
   c.fallback.enabled = false;
@@ -317,7 +337,9 @@ TEST_CASE("max_attempts caps moves to other tiers, and a disabled fallback makes
   CHECK(w.call("g").hits == names{"a-1"});
 }
 
-TEST_CASE("a pool rotates its members and goes on to the others, and an ejected member takes no turn", "[dispatch]") {
+TEST_CASE(
+    "a pool rotates its members and goes on to the others, and an ejected member takes no turn",
+    "[dispatch]") {
   config::RouterConfig c;
   add_group(c, "x", {tier("t1", {"a-1"})});
   add_group(c, "y", {tier("t1", {"b-1"})});
@@ -336,10 +358,12 @@ TEST_CASE("a pool rotates its members and goes on to the others, and an ejected 
   CHECK(w.call("p").hits == names{"b-1"});
   CHECK(w.call("p").hits == names{"a-1", "b-1"});
   CHECK(w.state("pool/p").members[0].ejected);
-  for (int i = 0; i < 4; ++i) CHECK(w.call("p").hits == names{"b-1"});
+  for (int i = 0; i < 4; ++i)
+    CHECK(w.call("p").hits == names{"b-1"});
   w.script.clear();
   w.now += 10s;
-  CHECK((w.call("p").hits == names{"a-1"} || w.call("p").hits == names{"a-1"})); // One of the next two turns.
+  CHECK((w.call("p").hits == names{"a-1"}
+         || w.call("p").hits == names{"a-1"})); // One of the next two turns.
   CHECK_FALSE(w.state("pool/p").members[0].ejected);
   CHECK(w.held() == 0);
 }
@@ -356,13 +380,15 @@ TEST_CASE("RATE.6 a pool's limiter counts each request once, failed ones too", "
   world w{c};
   w.script["a-1"] = {bad, {}, {failure_class::client_fault}};
   CHECK(w.call("p").hits == names{"a-1", "a-1"}); // One request, two attempts, one unit.
-  for (int i = 0; i < 4; ++i) CHECK(w.call("p").hits == names{"a-1"});
+  for (int i = 0; i < 4; ++i)
+    CHECK(w.call("p").hits == names{"a-1"});
   const auto end = w.call("p");
   CHECK(end.hits.empty());
   CHECK(end.why.why == policy::give_up::kind::no_room);
 }
 
-TEST_CASE("a node goes through its group, its fallback groups, then the rest of its pool", "[dispatch]") {
+TEST_CASE("a node goes through its group, its fallback groups, then the rest of its pool",
+          "[dispatch]") {
   config::RouterConfig c;
   add_group(c, "x", {tier("t1", {"a-1"}), tier("t2", {"a-2"})});
   add_group(c, "y", {tier("t1", {"b-1"})});
@@ -380,7 +406,8 @@ TEST_CASE("a node goes through its group, its fallback groups, then the rest of 
   c.nodes.push_back(n);
   c.fallback.max_attempts = 9;
   world w{c};
-  for (const auto* m : {"a-1", "a-2", "b-1"}) w.script[m] = {bad};
+  for (const auto* m : {"a-1", "a-2", "b-1"})
+    w.script[m] = {bad};
   CHECK(w.call("n").hits == names{"a-1", "b-1", "a-2", "c-1"});
 }
 

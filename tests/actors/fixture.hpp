@@ -23,7 +23,7 @@ public:
   };
 
   deterministic_fixture()
-    : sys(cfg), sched(dynamic_cast<caf::scheduler::test_coordinator&>(sys.scheduler())) {}
+      : sys(cfg), sched(dynamic_cast<caf::scheduler::test_coordinator&>(sys.scheduler())) {}
   ~deterministic_fixture() {
     sched.clock().cancel_all();
     run();
@@ -31,7 +31,8 @@ public:
 
   /// Delivers messages until none is left; fires no timer.
   void run() {
-    while (sched.has_job()) sched.run_once();
+    while (sched.has_job())
+      sched.run_once();
   }
   void advance(caf::timespan d) {
     sched.advance_time(d);

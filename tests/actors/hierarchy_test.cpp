@@ -22,8 +22,8 @@ config::RouterConfig two_models() {
 
 struct hierarchy_fixture : deterministic_fixture {
   hierarchy_fixture()
-    : topology(config::make_topology(two_models())),
-      uut(std::make_unique<actors::hierarchy>(sys, *topology)) {
+      : topology(config::make_topology(two_models())),
+        uut(std::make_unique<actors::hierarchy>(sys, *topology)) {
     run();
   }
   ~hierarchy_fixture() {
@@ -34,7 +34,8 @@ struct hierarchy_fixture : deterministic_fixture {
   policy::admission_answer ask(policy::hold_id hold, std::vector<std::string> paths) {
     policy::ask_admission x;
     x.hold = hold;
-    for (const auto& p : paths) x.route.push_back(id_of(p));
+    for (const auto& p : paths)
+      x.route.push_back(id_of(p));
     std::optional<policy::admission_answer> got;
     uut->ask(x, [&](policy::admission_answer a) { got = std::move(a); });
     run();
@@ -49,7 +50,8 @@ struct hierarchy_fixture : deterministic_fixture {
     return got;
   }
   void release(policy::hold_id hold, const policy::admission_answer& x) {
-    for (auto actor : x.trail) uut->tell({actor, {hold, policy::outcome::success, false, -1, {}}, 0});
+    for (auto actor : x.trail)
+      uut->tell({actor, {hold, policy::outcome::success, false, -1, {}}, 0});
     run();
   }
   messages::actor_state state(const std::string& path) {
@@ -70,11 +72,14 @@ struct hierarchy_fixture : deterministic_fixture {
 
 } // namespace
 
-TEST_CASE_METHOD(hierarchy_fixture, "a request is delegated from the group down to a model that grants", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture,
+                 "a request is delegated from the group down to a model that grants", "[actors]") {
   const auto x = ask(1, {"group/g", "echelon/g.t1"});
   CHECK(x.why == refusal::none);
   CHECK(x.by == id_of("model/a-1"));
-  CHECK(x.trail == std::vector<policy::path_id>{id_of("group/g"), id_of("echelon/g.t1"), id_of("model/a-1")});
+  CHECK(
+      x.trail
+      == std::vector<policy::path_id>{id_of("group/g"), id_of("echelon/g.t1"), id_of("model/a-1")});
   CHECK(x.order == std::vector<policy::path_id>{id_of("model/a-1"), id_of("model/b-1")});
   CHECK(state("model/a-1").permits_used == 1);
   release(1, x);
@@ -82,7 +87,9 @@ TEST_CASE_METHOD(hierarchy_fixture, "a request is delegated from the group down 
   CHECK(state("group/g").permits_used == 0);
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "a full model redirects to its sibling, a full tier to the tier below", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture,
+                 "a full model redirects to its sibling, a full tier to the tier below",
+                 "[actors]") {
   static_cast<void>(ask(1, {"model/b-1"}));
   const auto first = ask(2, {"group/g", "echelon/g.t1"});
   CHECK(first.by == id_of("model/a-1"));
@@ -96,7 +103,8 @@ TEST_CASE_METHOD(hierarchy_fixture, "a full model redirects to its sibling, a fu
   CHECK(third.next == id_of("echelon/g.t2"));
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "a waiter is told when a permit is kept for it, in order", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture, "a waiter is told when a permit is kept for it, in order",
+                 "[actors]") {
   const auto x = ask(1, {"model/a-1"});
   auto& second = wait(2, "model/a-1");
   auto& third = wait(3, "model/a-1");
@@ -124,7 +132,9 @@ TEST_CASE_METHOD(hierarchy_fixture, "a late grant to somebody who left is given 
   CHECK(state("model/a-1").permits_used == 0);
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "a killed actor comes back with its permits, its breaker and its waiters", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture,
+                 "a killed actor comes back with its permits, its breaker and its waiters",
+                 "[actors]") {
   const auto held = ask(1, {"model/a-1"});
   auto& turn = wait(2, "model/a-1");
   for (int i = 0; i < 3; ++i)
@@ -144,7 +154,8 @@ TEST_CASE_METHOD(hierarchy_fixture, "a killed actor comes back with its permits,
   CHECK(*turn == refusal::none);
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "every kind of actor that dies is started anew and serves", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture, "every kind of actor that dies is started anew and serves",
+                 "[actors]") {
   for (const auto* path : {"group/g", "echelon/g.t1", "model/a-1", "model/b-1"}) {
     REQUIRE(uut->kill(id_of(path)));
     run();
@@ -155,7 +166,8 @@ TEST_CASE_METHOD(hierarchy_fixture, "every kind of actor that dies is started an
   CHECK_FALSE(uut->kill(id_of("model/none")));
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "RELOAD.1 a reload changes limits and keeps what is held", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture, "RELOAD.1 a reload changes limits and keeps what is held",
+                 "[actors]") {
   const auto x = ask(1, {"group/g", "echelon/g.t1"});
   auto c = two_models();
   c.models["a-1"].concurrency_limit = 3;
@@ -167,7 +179,8 @@ TEST_CASE_METHOD(hierarchy_fixture, "RELOAD.1 a reload changes limits and keeps 
   release(1, x);
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "a removed actor finishes what it holds and then ends", "[actors]") {
+TEST_CASE_METHOD(hierarchy_fixture, "a removed actor finishes what it holds and then ends",
+                 "[actors]") {
   const auto x = ask(1, {"echelon/g.t2", "model/c-1"});
   auto c = two_models();
   c.groups[0].tiers.pop_back();

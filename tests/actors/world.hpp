@@ -27,15 +27,16 @@ struct ending {
   bool ok = false;
   policy::give_up why;
   std::string route;
-  std::vector<std::string> hits;          ///< Models called, in order.
-  std::vector<policy::time_point> at;     ///< When.
+  std::vector<std::string> hits;      ///< Models called, in order.
+  std::vector<policy::time_point> at; ///< When.
   policy::time_point ended{};
 };
 
 class world {
 public:
   explicit world(const config::RouterConfig& config) : topology_(config::make_topology(config)) {
-    for (const auto& [id, spec] : topology_->actors) actors_.emplace(id, actors::level_core{spec, now});
+    for (const auto& [id, spec] : topology_->actors)
+      actors_.emplace(id, actors::level_core{spec, now});
   }
 
   policy::time_point now{1000h};
@@ -73,9 +74,9 @@ public:
         next = d.on_slept(now);
       } else if (const auto* w = std::get_if<policy::wait_turn>(&next)) {
         const auto why = static_cast<policy::refusal>(
-          actors_.at(w->actor)
-            .wait({w->who.id, w->who.priority, (w->who.deadline - now).count(), 0}, now)
-            .why);
+            actors_.at(w->actor)
+                .wait({w->who.id, w->who.priority, (w->who.deadline - now).count(), 0}, now)
+                .why);
         // Nobody else runs: whoever has to wait here waits for ever.
         if (why == policy::refusal::saturated) now = w->who.deadline;
         next = d.on_turn(why, now);
@@ -122,22 +123,28 @@ private:
         continue;
       }
       auto& x = std::get<messages::admit_reply>(decision);
-      return {static_cast<policy::refusal>(x.why), x.by,      x.next,   policy::duration{x.retry_after_ns},
-              x.trail,                             x.order, x.members};
+      return {static_cast<policy::refusal>(x.why),
+              x.by,
+              x.next,
+              policy::duration{x.retry_after_ns},
+              x.trail,
+              x.order,
+              x.members};
     }
   }
 
   policy::duration report(const policy::actor_release& x) {
     return policy::duration{
-      actors_.at(x.actor)
-        .report({x.release.id, static_cast<std::uint8_t>(x.release.result), x.release.refund,
-                 x.release.tokens, x.release.bench.count(), x.pool_member},
-                now)
-        .closed_for_ns};
+        actors_.at(x.actor)
+            .report({x.release.id, static_cast<std::uint8_t>(x.release.result), x.release.refund,
+                     x.release.tokens, x.release.bench.count(), x.pool_member},
+                    now)
+            .closed_for_ns};
   }
 
   void flush(policy::dispatch& d) {
-    for (const auto& x : d.take_releases()) report(x);
+    for (const auto& x : d.take_releases())
+      report(x);
   }
 
   reply next_reply(const std::string& model) {

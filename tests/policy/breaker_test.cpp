@@ -18,7 +18,8 @@ void request(breaker& x, outcome result, time_point now) {
 
 TEST_CASE("BREAKER.4 it opens at the threshold, not before", "[breaker]") {
   breaker x{{5, 2s, 1}};
-  for (int i = 0; i < 4; ++i) request(x, outcome::failure, t0);
+  for (int i = 0; i < 4; ++i)
+    request(x, outcome::failure, t0);
   CHECK(x.state(t0) == breaker_state::closed);
   request(x, outcome::failure, t0);
   CHECK(x.state(t0) == breaker_state::open);
@@ -51,8 +52,9 @@ TEST_CASE("BREAKER.2 half-open lets through exactly the probes it may", "[breake
   }
 }
 
-TEST_CASE("BREAKER.9 it closes after that many successes, and one failure reopens it for the whole time",
-          "[breaker]") {
+TEST_CASE(
+    "BREAKER.9 it closes after that many successes, and one failure reopens it for the whole time",
+    "[breaker]") {
   breaker x{{1, 1s, 3}};
   request(x, outcome::failure, t0);
   const auto later = t0 + 1s;

@@ -75,7 +75,8 @@ TEST_CASE("a waiter that leaves gives up its place or its kept permit", "[gate]"
 
 TEST_CASE("RELOAD.2 a limit below what is in use lets nobody in until enough have left", "[gate]") {
   gate x{limited(10, 0), t0};
-  for (hold_id i = 1; i <= 8; ++i) REQUIRE(x.admit({i, true, 0}, t0).admitted());
+  for (hold_id i = 1; i <= 8; ++i)
+    REQUIRE(x.admit({i, true, 0}, t0).admitted());
   x.apply(limited(3, 0), t0);
   for (hold_id i = 1; i <= 5; ++i) {
     CHECK_FALSE(x.admit({100, true, 0}, t0).admitted());
@@ -90,9 +91,11 @@ TEST_CASE("RELOAD.1 counts of the running window are kept when a limit changes",
   gate_settings settings;
   settings.rate = sliding_window_settings{60s, 5};
   gate x{settings, t0};
-  for (hold_id i = 1; i <= 5; ++i) REQUIRE(x.admit({i, true, 0}, t0).admitted());
+  for (hold_id i = 1; i <= 5; ++i)
+    REQUIRE(x.admit({i, true, 0}, t0).admitted());
   settings.rate = sliding_window_settings{60s, 50};
-  for (int i = 0; i < 10; ++i) x.apply(settings, t0);
+  for (int i = 0; i < 10; ++i)
+    x.apply(settings, t0);
   CHECK(x.snapshot(t0).rate_available == 45);
 }
 
@@ -113,26 +116,26 @@ TEST_CASE("whatever happens to a gate, permits in use never exceed the limit and
         if (x.admit({who, true, 0}, now).admitted()) held.insert(who);
       };
       switch (random() % 4) {
-        case 0: admit(id); break;
-        case 1: {
-          const auto verdict = x.wait({id, 5, now + std::chrono::seconds{random() % 20}, now}, now);
-          if (verdict.why == refusal::none) tickets.insert(id);
-          if (verdict.why == refusal::saturated) waits.insert(id);
-          break;
+      case 0: admit(id); break;
+      case 1: {
+        const auto verdict = x.wait({id, 5, now + std::chrono::seconds{random() % 20}, now}, now);
+        if (verdict.why == refusal::none) tickets.insert(id);
+        if (verdict.why == refusal::saturated) waits.insert(id);
+        break;
+      }
+      case 2:
+        if (!held.empty()) {
+          const auto who = *held.begin();
+          held.erase(held.begin());
+          x.release({who, static_cast<outcome>(random() % 3), random() % 2 == 0, -1, {}}, now);
         }
-        case 2:
-          if (!held.empty()) {
-            const auto who = *held.begin();
-            held.erase(held.begin());
-            x.release({who, static_cast<outcome>(random() % 3), random() % 2 == 0, -1, {}}, now);
-          }
-          break;
-        default:
-          if (!tickets.empty()) {
-            const auto who = *tickets.begin();
-            tickets.erase(tickets.begin());
-            admit(who);
-          }
+        break;
+      default:
+        if (!tickets.empty()) {
+          const auto who = *tickets.begin();
+          tickets.erase(tickets.begin());
+          admit(who);
+        }
       }
       for (auto who : x.woken(now)) {
         REQUIRE(waits.erase(who) == 1);
@@ -143,9 +146,12 @@ TEST_CASE("whatever happens to a gate, permits in use never exceed the limit and
       REQUIRE(s.permits_used <= limit);
       REQUIRE(s.permits_used == static_cast<std::int64_t>(held.size() + tickets.size()));
     }
-    for (auto who : held) x.release({who, outcome::neutral, false, -1, {}}, now);
-    for (auto who : tickets) x.release({who, outcome::neutral, true, -1, {}}, now);
-    for (auto who : waits) x.release({who, outcome::neutral, true, -1, {}}, now);
+    for (auto who : held)
+      x.release({who, outcome::neutral, false, -1, {}}, now);
+    for (auto who : tickets)
+      x.release({who, outcome::neutral, true, -1, {}}, now);
+    for (auto who : waits)
+      x.release({who, outcome::neutral, true, -1, {}}, now);
     CHECK(x.snapshot(now).permits_used == 0);
     CHECK(x.snapshot(now).waiting == 0);
   }

@@ -14,7 +14,8 @@ const time_point t0{1000h};
 
 TEST_CASE("a token bucket starts full, drains, and refills one token at its rate", "[limiter]") {
   token_bucket x{{5, 2'000'000}, t0}; // 2 tokens a second
-  for (int i = 0; i < 5; ++i) CHECK(x.try_take(t0) == 0ns);
+  for (int i = 0; i < 5; ++i)
+    CHECK(x.try_take(t0) == 0ns);
   CHECK(x.try_take(t0) == 500ms);
   CHECK(x.try_take(t0 + 499ms) == 1ms);
   CHECK(x.try_take(t0 + 500ms) == 0ns);
@@ -23,17 +24,21 @@ TEST_CASE("a token bucket starts full, drains, and refills one token at its rate
 
 TEST_CASE("RATE.3 fractions of tokens add up, however often the bucket is asked", "[limiter]") {
   token_bucket x{{5, 1'000'000}, t0};
-  for (int i = 0; i < 5; ++i) REQUIRE(x.try_take(t0) == 0ns);
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(x.try_take(t0) == 0ns);
   int admitted = 0;
-  for (auto t = 50ms; t <= 6000ms; t += 50ms) admitted += x.try_take(t0 + t) == 0ns ? 1 : 0;
+  for (auto t = 50ms; t <= 6000ms; t += 50ms)
+    admitted += x.try_take(t0 + t) == 0ns ? 1 : 0;
   CHECK(admitted == 6);
 }
 
 TEST_CASE("a bucket of 16.67 tokens a second gives exactly 1667 in 100 seconds", "[limiter]") {
   token_bucket x{{1000, 16'670'000}, t0};
-  for (int i = 0; i < 1000; ++i) REQUIRE(x.try_take(t0) == 0ns);
+  for (int i = 0; i < 1000; ++i)
+    REQUIRE(x.try_take(t0) == 0ns);
   int admitted = 0;
-  for (auto t = 1ms; t <= 100s; t += 1ms) admitted += x.try_take(t0 + t) == 0ns ? 1 : 0;
+  for (auto t = 1ms; t <= 100s; t += 1ms)
+    admitted += x.try_take(t0 + t) == 0ns ? 1 : 0;
   CHECK(admitted == 1667);
 }
 
@@ -54,20 +59,24 @@ TEST_CASE("RELOAD.2 a smaller bucket keeps no more than its size and refills on"
   token_bucket x{{1000, 1'000'000}, t0};
   x.apply({5, 1'000'000}, t0);
   CHECK(x.available(t0) == 5);
-  for (int i = 0; i < 5; ++i) REQUIRE(x.try_take(t0) == 0ns);
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(x.try_take(t0) == 0ns);
   CHECK(x.try_take(t0 + 1s) == 0ns);
 }
 
-TEST_CASE("RATE.2 a sliding window has no seam: a closed window holds at most its limit", "[limiter]") {
+TEST_CASE("RATE.2 a sliding window has no seam: a closed window holds at most its limit",
+          "[limiter]") {
   sliding_window x{{60s, 100}};
-  for (hold_id i = 0; i < 100; ++i) REQUIRE(x.try_take(i, 1, t0 + i * 100ms) == 0ns);
+  for (hold_id i = 0; i < 100; ++i)
+    REQUIRE(x.try_take(i, 1, t0 + i * 100ms) == 0ns);
   CHECK(x.try_take(100, 1, t0 + 10s) == 50s + 1ns);
   CHECK(x.try_take(100, 1, t0 + 60s) == 1ns);
   CHECK(x.try_take(100, 1, t0 + 60s + 1ns) == 0ns);
 }
 
-TEST_CASE("in any window of a random load no more than the limit is taken, and no less than could be",
-          "[limiter][property]") {
+TEST_CASE(
+    "in any window of a random load no more than the limit is taken, and no less than could be",
+    "[limiter][property]") {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     std::mt19937_64 random{seed};
     const auto limit = static_cast<std::int64_t>(1 + random() % 20);
@@ -77,7 +86,8 @@ TEST_CASE("in any window of a random load no more than the limit is taken, and n
     for (hold_id i = 0; i < 500; ++i) {
       now += std::chrono::milliseconds{random() % 200};
       std::int64_t in_window = 0;
-      for (auto t : taken) in_window += now - t <= 2s ? 1 : 0;
+      for (auto t : taken)
+        in_window += now - t <= 2s ? 1 : 0;
       const auto wait = x.try_take(i, 1, now);
       INFO("seed " << seed << " event " << i);
       REQUIRE((wait == 0ns) == (in_window < limit));

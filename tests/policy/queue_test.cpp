@@ -15,7 +15,8 @@ waiter of(hold_id id, std::uint8_t priority, duration deadline, duration since =
 
 std::vector<hold_id> drain(admission_queue& x, time_point now) {
   std::vector<hold_id> found;
-  while (const auto w = x.pop(now)) found.push_back(w->id);
+  while (const auto w = x.pop(now))
+    found.push_back(w->id);
   return found;
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 std::map<std::size_t, int> turns(rotation& x, int rounds, const std::vector<bool>& usable = {}) {
   std::map<std::size_t, int> count;
-  for (int i = 0; i < rounds; ++i) ++count[x.next(usable).front()];
+  for (int i = 0; i < rounds; ++i)
+    ++count[x.next(usable).front()];
   return count;
 }
 
@@ -27,7 +28,8 @@ TEST_CASE("round robin starts at the first member and takes each in turn", "[rot
 TEST_CASE("weighted rotation is fair to the unit and smooth", "[rotation]") {
   rotation x{rotation_strategy::weighted, {5, 1, 1}};
   std::vector<std::size_t> first;
-  for (int i = 0; i < 7; ++i) first.push_back(x.next().front());
+  for (int i = 0; i < 7; ++i)
+    first.push_back(x.next().front());
   // The sequence of nginx's smooth weighted round robin for 5, 1, 1.
   CHECK(first == std::vector<std::size_t>{0, 0, 1, 0, 2, 0, 0});
   CHECK(turns(x, 7000) == std::map<std::size_t, int>{{0, 5000}, {1, 1000}, {2, 1000}});

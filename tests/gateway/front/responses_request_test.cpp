@@ -56,7 +56,8 @@ TEST_CASE("Responses fields are renamed", "[front][responses]") {
                 {"stream_options", {{"include_usage", true}}}});
 }
 
-TEST_CASE("input items become messages, and calls of one turn are one message", "[front][responses]") {
+TEST_CASE("input items become messages, and calls of one turn are one message",
+          "[front][responses]") {
   const auto call = [](const char* id) {
     return json{{"type", "function_call"}, {"call_id", id}, {"name", "f"}, {"arguments", "{}"}};
   };
