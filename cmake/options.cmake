@@ -9,7 +9,9 @@ set(ECHELON_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thre
 
 find_program(ECHELON_CCACHE ccache)
 if(ECHELON_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${ECHELON_CCACHE}")
+  # Paths relative to the source tree: another clone finds what this one compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+    "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${ECHELON_CCACHE}")
 endif()
 find_program(ECHELON_MOLD mold)
 if(ECHELON_MOLD)
