@@ -25,8 +25,12 @@ std::size_t distance(std::string_view a, std::string_view b) {
 } // namespace
 
 std::string to_string(const diagnostic& x) {
-  return x.file + ':' + std::to_string(x.line) + ':' + std::to_string(x.column) + ": "
-         + (x.sev == severity::error ? "error: " : "warning: ") + x.text + " [" + x.rule + ']';
+  auto text = x.file + ':' + std::to_string(x.line) + ':' + std::to_string(x.column) + ": "
+              + (x.sev == severity::error ? "error: " : "warning: ") + x.text + " [" + x.rule + ']';
+  // The file's own characters must not command a terminal.
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
+  return text;
 }
 
 void diagnostics::error(const place& at, std::string rule, std::string text) {

@@ -129,6 +129,12 @@ private:
                      + std::to_string(known->at.line));
       return;
     }
+    // The parser puts a missing value where the next line begins.
+    if (value->is == yaml_node::kind::null && value->at.line != key->at.line) {
+      auto missing = std::make_shared<yaml_node>(*value);
+      missing->at = key->at;
+      value = std::move(missing);
+    }
     map.entries.emplace_back(std::move(key), std::move(value));
   }
 
@@ -167,6 +173,30 @@ private:
   std::map<YAML::anchor_t, yaml_ptr> anchors_;
 };
 
+/// Length of the UTF-8 character that `text` starts with; 0: it is none.
+std::size_t character(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const auto first = byte(0);
+  if (first < 0x80) return 1;
+  std::size_t size = 0;
+  if (first >= 0xC2 && first < 0xE0)
+    size = 2;
+  else if (first >= 0xE0 && first < 0xF0)
+    size = 3;
+  else if (first >= 0xF0 && first < 0xF5)
+    size = 4;
+  for (std::size_t i = 1; i < size; ++i)
+    if ((byte(i) & 0xC0U) != 0x80) return 0;
+  // Longer than need be, a surrogate, or beyond the last character.
+  const auto second = byte(1);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)
+      || (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F))
+    return 0;
+  return size;
+}
+
 /// Bytes that YAML readers take for something else than people do. @returns False: not usable.
 bool check_bytes(std::string_view text, const std::string& file, diagnostics& out) {
   if (text.size() > max_bytes) {
@@ -179,12 +209,21 @@ bool check_bytes(std::string_view text, const std::string& file, diagnostics& ou
   }
   int line = 1, column = 0;
   bool indent = true, fine = true;
+  std::size_t next = 0; // Where the next character starts.
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     ++column;
     if (c == '\0') {
       out.error({file, line, column}, "encoding", "a NUL byte");
       return false;
+    }
+    if (i == next) {
+      const auto size = character(text.substr(i, 4));
+      if (size == 0) {
+        out.error({file, line, column}, "encoding", "not valid UTF-8");
+        return false;
+      }
+      next += size;
     }
     if (indent && c == '\t') {
       // A line of white space alone does no harm.

@@ -134,7 +134,7 @@ void link_pools(loading& x) {
       pool.members.push_back(*found);
       pool.weights.push_back(total_rpm(x.config, *found));
     }
-    if (pool.members.empty())
+    if (pool.members.empty() && !x.pools[i].members.empty())
       x.out.error(x.pool_at[pool.name], "empty-list",
                   "polling_pools." + pool.name + " has no task group that exists");
   }

@@ -8,8 +8,9 @@ namespace echelon::config {
 using policy::fallback_strategy;
 
 bool check_name(const yaml_node& key, const std::string& what, diagnostics& out) {
-  const auto bad = [](char c) {
-    return c == '.' || c == ',' || c == ' ' || c == '\t' || c == '/' || c == '\n';
+  // Names go into headers and metrics: no control characters either.
+  const auto bad = [](unsigned char c) {
+    return c <= ' ' || c == 0x7F || c == '.' || c == ',' || c == '/';
   };
   if (!key.text.empty() && key.text.size() <= 128
       && std::none_of(key.text.begin(), key.text.end(), bad))

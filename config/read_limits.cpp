@@ -86,6 +86,9 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
   if (in.find("task_groups") == nullptr)
     x.out.error(name.at, "missing-key", in.path() + " needs task_groups");
   pool_refs members{refs(in, "task_groups")};
+  if (const auto* list = in.find("task_groups");
+      list && list->is == yaml_node::kind::list && list->items.empty())
+    x.out.error(list->at, "empty-list", in.path("task_groups") + " must name a task group");
   if (const auto v = in.one_of("rotation_strategy", strategies)) pool.rotation = *v;
   if (const auto v = in.seconds("health_check_interval", true)) pool.health_check_interval = *v;
   if (const auto v = in.count("failure_threshold")) pool.failure_threshold = *v;

@@ -22,7 +22,8 @@ std::optional<std::string> secret(loading& x, map_reader& in, const std::string&
   if (raw && !raw->empty() && raw->find("${") == std::string::npos)
     x.out.warn(in.where(key), "plain-secret",
                in.path(key) + " holds a secret in plain; take it from the environment with ${VAR}");
-  auto value = in.expanded(key, x.env, x.simulate);
+  if (!raw) return std::nullopt;
+  auto value = expand(*raw, x.env, x.simulate, in.where(key), in.path(key), x.out);
   if (value) check_secret(x, *value, in.where(key), in.path(key));
   return value;
 }
@@ -141,7 +142,8 @@ void read_models(loading& x, const yaml_ptr& node) {
   const map_reader in{node, "models", x.out};
   for (const auto& [key, value] : node->entries) {
     // Vendors' model names have dots: gpt-3.5-turbo.
-    if (key->text.empty() || key->text.find_first_of(" ,\t\n") != std::string::npos)
+    const auto bad = [](unsigned char c) { return c <= ' ' || c == ',' || c == 0x7F; };
+    if (key->text.empty() || std::any_of(key->text.begin(), key->text.end(), bad))
       x.out.error(key->at, "bad-name",
                   "the name of a model must be without blank or comma, not '" + key->text + "'");
     else

@@ -185,6 +185,7 @@ private:
     auto plan = start(x.name);
     plan.node = id_of("node/" + x.name);
     if (x.timeout) plan.total_timeout = *x.timeout;
+    plan.own_timeout = x.timeout.has_value();
     const auto* pool = x.polling_pool.empty() ? nullptr : config_.pool(x.polling_pool);
     const auto member_of = [&](const group_ref& ref) -> path_id {
       if (pool == nullptr) return 0;

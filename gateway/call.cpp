@@ -73,13 +73,14 @@ asio::awaitable<void> call::run() {
     co_return;
   }
   policy::request_terms terms;
-  deadline_ =
-      started_ + std::min(options_.timeout.value_or(plan->total_timeout), plan->total_timeout);
+  auto limit = options_.timeout.value_or(plan->total_timeout);
+  if (plan->own_timeout) limit = std::min(limit, plan->total_timeout);
+  deadline_ = started_ + limit;
   terms.deadline = deadline_;
   terms.priority = options_.priority;
   terms.tokens = estimate_tokens(request_.canonical.body);
-  const auto hold = router_.hierarchy().new_hold();
-  dispatch_.emplace(std::move(plan), config_->topology, terms, hold, hold);
+  hold_ = router_.hierarchy().new_hold();
+  dispatch_.emplace(std::move(plan), config_->topology, terms, hold_, hold_);
   const departure_watch watch{client_, [this] {
                                 gone_ = true;
                                 timer_.cancel();

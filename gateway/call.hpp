@@ -67,6 +67,7 @@ private:
   front_request request_;
   call_options options_;
   std::shared_ptr<const snapshot> config_;
+  policy::hold_id hold_ = 0;
   std::optional<policy::dispatch> dispatch_;
   boost::asio::steady_timer timer_;
   providers::exchange* upstream_ = nullptr; // Of the attempt that runs.

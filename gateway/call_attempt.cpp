@@ -90,8 +90,9 @@ asio::awaitable<call::attempt_end> call::exchange(const policy::start_attempt& x
   const auto& wire = providers::adapter_for(provider->second.kind);
   const auto filled = parameters(x);
   const auto& keys = provider->second.api_keys;
-  const providers::attempt_context context{provider->second, *model, filled,
-                                           keys.empty() ? std::string_view{} : keys.front()};
+  // Several keys take turns, request by request.
+  const auto key = keys.empty() ? std::string_view{} : std::string_view{keys[hold_ % keys.size()]};
+  const providers::attempt_context context{provider->second, *model, filled, key};
   auto built = wire.build(request_.canonical, context);
   dropped_ = std::move(built.dropped);
   if (built.failure) {

@@ -74,9 +74,10 @@ struct plan {
   bool rotates = false;                   ///< The pool chooses the order of its members' stages.
   std::vector<stage> stages;              ///< Each (group, tier) once.
   duration total_timeout{};               ///< Default deadline of this target.
-  bool fallback = true;                   ///< May leave its first stage.
-  std::uint32_t max_moves = 3;            ///< Moves to another tier or group.
-  duration retry_delay{};                 ///< Base of the backoff.
+  bool own_timeout = false;    ///< It is the target's own: a caller may shorten it, not extend it.
+  bool fallback = true;        ///< May leave its first stage.
+  std::uint32_t max_moves = 3; ///< Moves to another tier or group.
+  duration retry_delay{};      ///< Base of the backoff.
 };
 
 struct topology {
