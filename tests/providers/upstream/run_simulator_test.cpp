@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ public:
   child(const std::string& listen, const std::string& script) {
     int ends[2];
     if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+    std::cout.flush(); // What is still buffered would be the child's first line.
     pid_ = ::fork();
     if (pid_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);
