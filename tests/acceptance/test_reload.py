@@ -40,7 +40,7 @@ class Reload(Case):
         router = self.serve(every={"concurrency_limit": 1, "timeout": 30})
         results = [client.later(router.chat) for _ in range(4)]
         self.assertTrue(client.until(lambda: router.waiting("echelon/g.echelon1") == 3))
-        self.assertEqual(u.running, 1)
+        self.assertTrue(client.until(lambda: u.running == 1))
         self.change(router, every={"concurrency_limit": 3, "timeout": 30})
         self.assertTrue(client.until(lambda: u.running == 3, 2), "the waiting ones start at once")
         answer.set()
