@@ -45,7 +45,9 @@ struct hierarchy_fixture : deterministic_fixture {
   std::optional<refusal>& wait(policy::hold_id hold, const std::string& path) {
     auto& got = turns[hold];
     const auto now = policy::clock::now();
-    uut->wait({id_of(path), {hold, 5, now + 1h, now}}, [&got](refusal why) { got = why; });
+    // A later hold has a later deadline, so that the order does not hang on the clock.
+    const auto deadline = now + 1h * static_cast<int>(hold);
+    uut->wait({id_of(path), {hold, 5, deadline, now}}, [&got](refusal why) { got = why; });
     run();
     return got;
   }
