@@ -1,6 +1,7 @@
 #include "actors/hierarchy.hpp"
 
 #include "actors/supervisor.hpp"
+#include "actors/translate.hpp"
 
 #include <caf/actor_companion.hpp>
 #include <caf/actor_system_config.hpp>
@@ -20,16 +21,6 @@ struct own_config : caf::actor_system_config {
     set("logger.console", caf::atom("none"));
   }
 };
-
-policy::admission_answer to_policy(messages::admit_reply&& x) {
-  return {static_cast<policy::refusal>(x.why),
-          x.by,
-          x.next,
-          policy::duration{x.retry_after_ns},
-          std::move(x.trail),
-          std::move(x.order),
-          std::move(x.members)};
-}
 
 } // namespace
 
@@ -146,15 +137,6 @@ public:
 
   token next_token() { return ++last_token_; }
 
-  messages::report_outcome to_message(const policy::actor_release& x) const {
-    return {x.release.id,
-            static_cast<std::uint8_t>(x.release.result),
-            x.release.refund,
-            x.release.tokens,
-            x.release.bench.count(),
-            x.pool_member};
-  }
-
   void tell(const policy::actor_release& x) {
     if (const auto to = where->find(x.actor)) caf::anon_send(to, to_message(x));
   }
@@ -201,13 +183,7 @@ hierarchy::~hierarchy() {
 
 hierarchy::token hierarchy::ask(const policy::ask_admission& x,
                                 std::function<void(policy::admission_answer)> then) {
-  messages::admit_request msg;
-  msg.hold = x.hold;
-  msg.route = x.route;
-  msg.avoid = x.avoid;
-  msg.exclude = x.exclude;
-  msg.charged = x.charged;
-  msg.tokens = x.tokens;
+  auto msg = to_message(x);
   const auto first = x.route.front();
   const auto id = impl_->next_token();
   const auto forgotten = impl_->can_forget(id);
@@ -220,7 +196,7 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
         answer.why = policy::refusal::unavailable;
         answer.by = first;
         if (m != nullptr && m->match_elements<messages::admit_reply>())
-          answer = to_policy(std::move(m->get_mutable_as<messages::admit_reply>(0)));
+          answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
         if (!*forgotten) {
           then(std::move(answer));
           return;
@@ -263,7 +239,7 @@ void hierarchy::tell(const policy::actor_release& x) {
 
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
   impl_->request(
-      impl_->where->find(x.actor), impl_->to_message(x),
+      impl_->where->find(x.actor), to_message(x),
       [then = std::move(then)](caf::message* m) {
         const bool known = m != nullptr && m->match_elements<messages::outcome_reply>();
         then(policy::duration{known ? m->get_as<messages::outcome_reply>(0).closed_for_ns : 0});

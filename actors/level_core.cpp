@@ -196,8 +196,9 @@ void level_core::apply(const actor_spec& spec, time_point now) {
 }
 
 bool level_core::finished(time_point now) const {
+  if (!retired_) return false; // Asked on each report: a snapshot is for those that leave.
   const auto x = gate_.snapshot(now);
-  return retired_ && x.permits_used == 0 && x.waiting == 0;
+  return x.permits_used == 0 && x.waiting == 0;
 }
 
 messages::actor_state level_core::state(time_point now) const {

@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 
 #include "config/load.hpp"
+#include "config/url.hpp"
 #include "gateway/server.hpp"
 #include "providers/simulator/engine.hpp"
 
@@ -10,28 +11,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <csignal>
 #include <iostream>
 
 namespace echelon::cli {
 namespace {
-
-/// Splits `A:P` or `[A6]:P`. @returns False if it is neither.
-bool split_listen(const std::string& text, std::string& host, std::uint16_t& port) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  host = text.substr(0, colon);
-  if (host.front() == '[') {
-    if (host.back() != ']') return false;
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string::npos) {
-    return false;
-  }
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
-  return error == std::errc{} && stop == end;
-}
 
 void set_up_log(const serve_options& options) {
   auto logger = spdlog::stderr_color_mt("echelon");
@@ -74,7 +58,7 @@ void raise_descriptor_limit() {
 int serve(const serve_options& options) {
   std::string host;
   std::uint16_t port = 0;
-  if (!options.listen.empty() && !split_listen(options.listen, host, port)) {
+  if (!options.listen.empty() && !config::split_address(options.listen, host, port)) {
     std::cerr
         << "echelon: --listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, not '"
         << options.listen << "'\n";

@@ -5,10 +5,8 @@
 #include <tuple>
 
 namespace echelon::config {
-namespace {
 
-/// Levenshtein distance.
-std::size_t distance(std::string_view a, std::string_view b) {
+std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -21,8 +19,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
   }
   return row.back();
 }
-
-} // namespace
 
 std::string to_string(const diagnostic& x) {
   auto text = x.file + ':' + std::to_string(x.line) + ':' + std::to_string(x.column) + ": "
@@ -57,7 +53,7 @@ std::string hint(std::string_view word, const std::vector<std::string>& known) {
   const std::string* best = nullptr;
   auto least = std::max<std::size_t>(word.size() / 2, 2);
   for (const auto& x : known) {
-    const auto d = distance(word, x);
+    const auto d = edit_distance(word, x);
     if (d <= least && (best == nullptr || d < least)) {
       least = d;
       best = &x;

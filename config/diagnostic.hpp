@@ -41,6 +41,9 @@ private:
   int errors_ = 0;
 };
 
+/// Levenshtein distance, in bytes.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+
 /// `; did you mean 'x'?` for the nearest of `known`, or nothing if none is near.
 [[nodiscard]] std::string hint(std::string_view word, const std::vector<std::string>& known);
 

@@ -3,7 +3,6 @@
 #include "config/url.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace echelon::config {
 
@@ -112,24 +111,6 @@ void read_model(loading& x, const yaml_node& name, const yaml_ptr& node) {
   x.config.models[to.name] = std::move(to);
 }
 
-/// Splits `A:P` or `[A6]:P`; port 0: any free one.
-bool split_listen(const std::string& text, std::string& host, std::uint16_t& port) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  auto name = text.substr(0, colon);
-  if (name.front() == '[' && name.back() == ']')
-    name = name.substr(1, name.size() - 2);
-  else if (name.find(':') != std::string::npos)
-    return false;
-  const auto* end = text.data() + text.size();
-  std::uint16_t number = 0;
-  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, number);
-  if (error != std::errc{} || stop != end) return false;
-  host = name;
-  port = number;
-  return true;
-}
-
 } // namespace
 
 void read_providers(loading& x, const yaml_ptr& node) {
@@ -154,7 +135,7 @@ void read_models(loading& x, const yaml_ptr& node) {
 void read_server(loading& x, const yaml_ptr& node) {
   map_reader in{node, "server", x.out};
   auto& to = x.config.server;
-  if (const auto v = in.expanded("listen", x.env, false); v && !split_listen(*v, to.host, to.port))
+  if (const auto v = in.expanded("listen", x.env, false); v && !split_address(*v, to.host, to.port))
     x.out.error(in.where("listen"), "bad-address",
                 "server.listen must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080");
   to.admin_token = secret(x, in, "admin_token").value_or("");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 namespace echelon::config {
 namespace {
@@ -84,6 +85,25 @@ std::optional<std::string> check_base_url(const std::string& url, std::string& w
   while (result.back() == '/')
     result.pop_back();
   return result;
+}
+
+bool split_address(const std::string& text, std::string& host, std::uint16_t& port) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  auto name = text.substr(0, colon);
+  if (name.front() == '[') {
+    if (name.back() != ']') return false;
+    name = name.substr(1, name.size() - 2);
+  } else if (name.find(':') != std::string::npos) {
+    return false;
+  }
+  const auto* end = text.data() + text.size();
+  std::uint16_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, number);
+  if (error != std::errc{} || stop != end) return false;
+  host = name;
+  port = number;
+  return true;
 }
 
 } // namespace echelon::config

@@ -1,6 +1,7 @@
 /// Base URLs of providers.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -9,5 +10,9 @@ namespace echelon::config {
 /// Checks `scheme://host[:port][/path]` (RFC 3986; IPv6 literals in brackets) and takes off
 /// trailing slashes. @returns Nothing, with `why` saying what is wrong.
 [[nodiscard]] std::optional<std::string> check_base_url(const std::string& url, std::string& why);
+
+/// Splits `A:P` or `[A6]:P` into host and port; port 0 stands for any free one.
+/// @returns False, with `host` and `port` as they were, if it is neither.
+[[nodiscard]] bool split_address(const std::string& text, std::string& host, std::uint16_t& port);
 
 } // namespace echelon::config

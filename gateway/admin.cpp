@@ -1,13 +1,11 @@
 // Health, metrics, model list and the admin API.
 #include "gateway/auth.hpp"
+#include "gateway/await_answer.hpp"
 #include "gateway/session.hpp"
+#include "providers/json_read.hpp"
 
 #include "gateway/front/front.hpp"
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/verb.hpp>
 
 #include <nlohmann/json.hpp>
@@ -22,27 +20,14 @@ using nlohmann::json;
 
 namespace {
 
-std::string dump(const json& x) {
-  return x.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 std::string_view field(const http_message& m, http::field name) {
   const auto x = m[name];
   return {x.data(), x.size()};
 }
 
 asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
-  using result = std::vector<messages::actor_state>;
-  auto executor = co_await asio::this_coro::executor;
-  // Named: GCC 12 destroys closures that are temporaries of a co_await expression twice.
-  auto initiate = [executor, &of](auto handler) {
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    of.hierarchy().states([executor, shared](result x) {
-      asio::post(executor, [shared, x = std::move(x)]() mutable { (*shared)(std::move(x)); });
-    });
-  };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(result)>(
-      std::move(initiate), asio::use_awaitable);
+  auto start = [&of](auto then) { of.hierarchy().states(std::move(then)); };
+  co_return co_await answer_of<std::vector<messages::actor_state>>(std::move(start));
 }
 
 json limit(std::int64_t x) {
@@ -77,7 +62,7 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
 
 asio::awaitable<void> answer(connection& to, int status, const json& body) {
   const header_fields none;
-  const auto text = dump(body);
+  const auto text = providers::dump(body);
   co_await write_answer(to, status, "application/json", none, text);
 }
 

@@ -1,9 +1,10 @@
 #include "gateway/errors.hpp"
 
+#include "config/diagnostic.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace echelon::gateway {
 
@@ -11,20 +12,6 @@ using policy::failure_class;
 using policy::give_up;
 
 namespace {
-
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    auto diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const auto cost = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, cost});
-    }
-  }
-  return row.back();
-}
 
 std::string shown(std::string_view name) {
   return std::string{name.substr(0, 100)};
@@ -35,7 +22,7 @@ std::string nearest(std::string_view name, const policy::topology& known) {
   std::size_t least = 4;
   if (name.size() > 100) return best;
   for (const auto& x : known.target_names)
-    if (const auto d = distance(name, x); d < least) {
+    if (const auto d = config::edit_distance(name, x); d < least) {
       least = d;
       best = x;
     }

@@ -114,9 +114,8 @@ asio::awaitable<void> refuse(connection& client, const front& api, api_error err
 }
 
 /// Errors known from the head alone, before a byte of the body is taken.
-std::optional<api_error> refuse_head(router& of, const http_message& m, std::uint64_t max_body,
-                                     std::optional<std::uint64_t> length) {
-  const auto& auth = of.current()->config->auth;
+std::optional<api_error> refuse_head(const config::auth_config& auth, const http_message& m,
+                                     std::uint64_t max_body, std::optional<std::uint64_t> length) {
   if (!client_allowed(auth, presented_key(field(m, "authorization"), field(m, "x-api-key"))))
     return api_error{401, "Missing or unknown API key. Send it as Authorization: Bearer KEY.",
                      "invalid_request_error", "invalid_api_key", ""};
@@ -190,7 +189,8 @@ asio::awaitable<void> linger(connection& client) {
 }
 
 asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, connection& client) {
-  const auto server = of.current()->config->server;
+  const auto now = of.current();
+  const auto& server = now->config->server;
   http::request_parser<http::string_body> parser;
   parser.header_limit(header_limit);
   parser.body_limit(server.max_body_bytes);
@@ -221,7 +221,8 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   } else if (api != nullptr) {
     std::optional<std::uint64_t> length;
     if (const auto n = parser.content_length()) length = *n;
-    refused = refuse_head(of, head, server.max_body_bytes, length);
+    // Keys as they are now: the connection may have idled through a reload.
+    refused = refuse_head(of.current()->config->auth, head, server.max_body_bytes, length);
   }
   // Framing that two readers could understand differently (RFC 9112, 6.1) is refused.
   const auto coding = field(head, "transfer-encoding");

@@ -108,7 +108,7 @@ action dispatch::on_slept(time_point now) {
     seen.left = false;
     seen.no_retry.erase(x->second);
     if (const auto* model = model_in(x->first, x->second); model && may_try(x->first, *model))
-      return ask_stage(x->first, x->second, now);
+      return ask_stage(x->first, x->second);
   }
   return next_candidate(now);
 }
@@ -139,7 +139,7 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
     later_.push_back({at_, model_, now + x.model_closed_for});
   begin_pass();
   while (const auto* next = pick(at_)) {
-    if (tries_.count(next->id) == 0) return ask_stage(at_, next->id, now);
+    if (tries_.count(next->id) == 0) return ask_stage(at_, next->id);
     // The same model again: full jitter over a doubling base; Retry-After is the floor.
     constexpr duration longest = std::chrono::seconds{60};
     const auto doublings = std::min<std::uint32_t>(tries_[next->id] - 1, 16);
@@ -150,7 +150,7 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
       seen.no_retry.insert(next->id); // Longer than the time left.
       continue;
     }
-    if (wait == duration::zero()) return ask_stage(at_, next->id, now);
+    if (wait == duration::zero()) return ask_stage(at_, next->id);
     release_from(0, outcome::neutral, false);
     resume_ = {at_, next->id};
     note(now, "backoff", name(next->id),

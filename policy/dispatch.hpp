@@ -167,7 +167,7 @@ private:
   const stage_model* pick(std::size_t index) const;
   const stage_model* model_in(std::size_t index, path_id id) const;
   action next_candidate(time_point now);
-  action ask_stage(std::size_t index, path_id model, time_point now);
+  action ask_stage(std::size_t index, path_id model);
   action exhausted(time_point now);
   action wait_for_room(time_point now);
   action retry_later(time_point now);
@@ -217,7 +217,7 @@ private:
 
   // Refusals of the current pass.
   std::vector<path_id> saturated_; // In the order in which they were met.
-  bool rate_limited_ = false, closed_ = false, blocked_ = false;
+  bool rate_limited_ = false, blocked_ = false;
   duration soonest_{}; // Smallest known wait among refusals; 0: none known.
   refusal last_refusal_ = refusal::none;
 

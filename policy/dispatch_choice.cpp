@@ -76,24 +76,24 @@ void dispatch::begin_pass() {
     x.refused = false;
   }
   saturated_.clear();
-  rate_limited_ = closed_ = blocked_ = false;
+  rate_limited_ = blocked_ = false;
   soonest_ = {};
 }
 
 action dispatch::next_candidate(time_point now) {
   if (now >= terms_.deadline) return finish({give_up::kind::deadline, {}, refusal::none}, now);
-  if (plan_->rotates && !ordered_ && !blocked_) return ask_stage(0, 0, now);
+  if (plan_->rotates && !ordered_ && !blocked_) return ask_stage(0, 0);
   if (!blocked_)
     for (std::size_t i = 0; i < stages_.size(); ++i)
       if (eligible(i)) {
         const auto& seen = visits_[i];
         // The tier chooses on the first visit; later it has told its order.
-        return ask_stage(i, seen.order.empty() ? 0 : pick(i)->id, now);
+        return ask_stage(i, seen.order.empty() ? 0 : pick(i)->id);
       }
   return exhausted(now);
 }
 
-action dispatch::ask_stage(std::size_t index, path_id model, time_point now) {
+action dispatch::ask_stage(std::size_t index, path_id model) {
   at_ = index;
   const auto& here = stages_[index];
   const bool alone = here.tier == 0;
@@ -114,7 +114,6 @@ action dispatch::ask_stage(std::size_t index, path_id model, time_point now) {
       x.avoid.push_back(m.id);
   }
   asked_ = x.route;
-  static_cast<void>(now);
   return x;
 }
 
@@ -126,8 +125,6 @@ void dispatch::note_refusal(const admission_answer& x, time_point now) {
       saturated_.push_back(x.by);
   } else if (x.why == refusal::rate_limited) {
     rate_limited_ = true;
-  } else {
-    closed_ = true;
   }
   const auto wait = x.retry_after;
   if (wait > duration::zero() && (soonest_ == duration::zero() || wait < soonest_)) soonest_ = wait;

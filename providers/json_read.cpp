@@ -15,31 +15,6 @@ namespace {
 
 constexpr std::size_t max_depth = 500;
 
-// Copying and writing a value recurse, so depth must be bounded.
-bool too_deep(std::string_view text) {
-  const auto opens =
-      std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
-  if (static_cast<std::size_t>(opens) <= max_depth) return false;
-  std::size_t depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > max_depth) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
-
 // The code unit of the escape `\uXXXX` at `at`; absent if there is none.
 std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
   if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return std::nullopt;
@@ -87,8 +62,32 @@ std::string without_lone_surrogates(std::string_view text) {
 
 } // namespace
 
+bool nested_deeper_than(std::string_view text, std::size_t limit) {
+  const auto opens =
+      std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
+  if (static_cast<std::size_t>(opens) <= limit) return false;
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > limit) return true;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 json parse_json(std::string_view text) {
-  if (too_deep(text)) return json(json::value_t::discarded);
+  if (nested_deeper_than(text, max_depth)) return json(json::value_t::discarded);
   auto value = json::parse(text, nullptr, false);
   if (!value.is_discarded()) return value;
   return json::parse(without_lone_surrogates(valid_utf8(text)), nullptr, false);

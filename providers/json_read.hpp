@@ -15,6 +15,10 @@ namespace echelon::providers {
 /// (`is_discarded()`) if it is no JSON even so, or nested deeper than 500 levels.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text);
 
+/// Whether brackets in `text` are nested deeper than `limit`. Parsing takes any depth, but copying
+/// and writing a value recurse: the stack must not be the sender's.
+[[nodiscard]] bool nested_deeper_than(std::string_view text, std::size_t limit);
+
 /// JSON text in valid UTF-8.
 [[nodiscard]] std::string dump(const nlohmann::json& value);
 

@@ -1,5 +1,7 @@
 #include "gateway/front/body_reader.hpp"
 
+#include "providers/json_read.hpp"
+
 #include <algorithm>
 
 namespace echelon::gateway {
@@ -8,29 +10,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int max_depth = 256;
-
-// nlohmann parses any depth, but copies and dumps recursively: the stack must not be the client's.
-bool too_deep(std::string_view body) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    const char c = body[i];
-    if (quoted) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > max_depth) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
+constexpr std::size_t max_depth = 256;
 
 std::string kind_of(const json& value) {
   if (value.is_number_integer()) return "an integer";
@@ -62,7 +42,8 @@ bad_request unsupported(const std::string& param, std::string_view why) {
 }
 
 json parse_object(std::string_view body) {
-  if (too_deep(body)) throw invalid({}, "The request body is nested too deeply.");
+  if (providers::nested_deeper_than(body, max_depth))
+    throw invalid({}, "The request body is nested too deeply.");
   json result;
   try {
     result = json::parse(body);

@@ -1,14 +1,8 @@
 #include "gateway/front/wire_text.hpp"
 
-#include <random>
-
 namespace echelon::gateway {
 
 using nlohmann::json;
-
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 std::string sse_data(const json& value) {
   return "data: " + dump(value) + "\n\n";
@@ -18,39 +12,11 @@ std::string sse_event(std::string_view name, const json& value) {
   return "event: " + std::string{name} + "\ndata: " + dump(value) + "\n\n";
 }
 
-std::string make_id(std::string_view prefix) {
-  thread_local std::mt19937_64 engine{[] {
-    std::random_device device;
-    return (std::uint64_t{device()} << 32) | device();
-  }()};
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string result{prefix};
-  std::uint64_t bits = 0;
-  for (unsigned i = 0; i < 24; ++i) {
-    if (i % 16 == 0) bits = engine();
-    result += digits[bits & 15U];
-    bits >>= 4U;
-  }
-  return result;
-}
-
 std::string rename_id(std::string_view id, std::string_view prefix) {
   if (id.starts_with(prefix)) return std::string{id};
   const auto end = id.find_first_of("-_");
   const auto rest = end == std::string_view::npos ? id : id.substr(end + 1);
   return rest.empty() ? make_id(prefix) : std::string{prefix} + std::string{rest};
-}
-
-const json& member(const json& value, const char* key) {
-  static const json none;
-  if (!value.is_object()) return none;
-  const auto it = value.find(key);
-  return it == value.end() ? none : *it;
-}
-
-std::string text_of(const json& value, const char* key) {
-  const auto& text = member(value, key);
-  return text.is_string() ? text.get<std::string>() : std::string{};
 }
 
 std::int64_t integer_of(const json& value, const char* key, std::int64_t fallback) {

@@ -1,6 +1,8 @@
 /// Small pieces of text every front writes: JSON, SSE events and ids.
 #pragma once
 
+#include "providers/json_read.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -9,8 +11,10 @@
 
 namespace echelon::gateway {
 
-/// JSON text in valid UTF-8: bytes that are none become U+FFFD.
-[[nodiscard]] std::string dump(const nlohmann::json& value);
+using providers::dump;
+using providers::make_id;
+using providers::member;
+using providers::text_of;
 
 /// `data: {value}` and the blank line.
 [[nodiscard]] std::string sse_data(const nlohmann::json& value);
@@ -18,18 +22,9 @@ namespace echelon::gateway {
 /// `event: name`, `data: {value}` and the blank line.
 [[nodiscard]] std::string sse_event(std::string_view name, const nlohmann::json& value);
 
-/// `prefix` and 24 random hexadecimal digits. Unique, not secret.
-[[nodiscard]] std::string make_id(std::string_view prefix);
-
 /// `id` with its own API's prefix (up to the first `-` or `_`) replaced by `prefix`; a new id if
 /// empty.
 [[nodiscard]] std::string rename_id(std::string_view id, std::string_view prefix);
-
-/// Member `key` of `value`, or null. Never throws, whatever `value` is.
-[[nodiscard]] const nlohmann::json& member(const nlohmann::json& value, const char* key);
-
-/// Member `key` as text; empty if it is absent or no string.
-[[nodiscard]] std::string text_of(const nlohmann::json& value, const char* key);
 
 /// Member `key` as an integer; `fallback` if it is absent or no number.
 [[nodiscard]] std::int64_t integer_of(const nlohmann::json& value, const char* key,

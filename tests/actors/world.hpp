@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/level_core.hpp"
+#include "actors/translate.hpp"
 #include "config/topology.hpp"
 #include "policy/dispatch.hpp"
 
@@ -108,13 +109,7 @@ public:
 
 private:
   policy::admission_answer ask(const policy::ask_admission& q) {
-    messages::admit_request msg;
-    msg.hold = q.hold;
-    msg.route = q.route;
-    msg.avoid = q.avoid;
-    msg.exclude = q.exclude;
-    msg.charged = q.charged;
-    msg.tokens = q.tokens;
+    auto msg = actors::to_message(q);
     auto at = q.route.front();
     for (;;) {
       auto decision = actors_.at(at).admit(msg, now);
@@ -122,24 +117,12 @@ private:
         at = on->next;
         continue;
       }
-      auto& x = std::get<messages::admit_reply>(decision);
-      return {static_cast<policy::refusal>(x.why),
-              x.by,
-              x.next,
-              policy::duration{x.retry_after_ns},
-              x.trail,
-              x.order,
-              x.members};
+      return actors::to_answer(std::move(std::get<messages::admit_reply>(decision)));
     }
   }
 
   policy::duration report(const policy::actor_release& x) {
-    return policy::duration{
-        actors_.at(x.actor)
-            .report({x.release.id, static_cast<std::uint8_t>(x.release.result), x.release.refund,
-                     x.release.tokens, x.release.bench.count(), x.pool_member},
-                    now)
-            .closed_for_ns};
+    return policy::duration{actors_.at(x.actor).report(actors::to_message(x), now).closed_for_ns};
   }
 
   void flush(policy::dispatch& d) {

@@ -1,0 +1,37 @@
+#include "actors/translate.hpp"
+
+#include <utility>
+
+namespace echelon::actors {
+
+messages::admit_request to_message(const policy::ask_admission& x) {
+  messages::admit_request msg;
+  msg.hold = x.hold;
+  msg.route = x.route;
+  msg.avoid = x.avoid;
+  msg.exclude = x.exclude;
+  msg.charged = x.charged;
+  msg.tokens = x.tokens;
+  return msg;
+}
+
+messages::report_outcome to_message(const policy::actor_release& x) {
+  return {x.release.id,
+          static_cast<std::uint8_t>(x.release.result),
+          x.release.refund,
+          x.release.tokens,
+          x.release.bench.count(),
+          x.pool_member};
+}
+
+policy::admission_answer to_answer(messages::admit_reply&& x) {
+  return {static_cast<policy::refusal>(x.why),
+          x.by,
+          x.next,
+          policy::duration{x.retry_after_ns},
+          std::move(x.trail),
+          std::move(x.order),
+          std::move(x.members)};
+}
+
+} // namespace echelon::actors
