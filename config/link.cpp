@@ -140,6 +140,17 @@ void link_pools(loading& x) {
   }
 }
 
+void link_causes(loading& x) {
+  const auto look_up = [&](const std::vector<named_ref>& refs, cause_fallback& to) {
+    for (const auto& ref : refs)
+      if (const auto found = resolve(x, ref, false)) to.groups.push_back(*found);
+  };
+  for (auto& group : x.config.groups) {
+    look_up(x.causes[group.name].overflow, group.on_context_overflow);
+    look_up(x.causes[group.name].policy, group.on_content_policy);
+  }
+}
+
 bool pool_has(const pool_config& pool, const group_ref& ref) {
   return std::any_of(pool.members.begin(), pool.members.end(), [&](const auto& m) {
     return m.group == ref.group && (m.tier.empty() || m.tier == ref.tier);
@@ -216,6 +227,7 @@ void check_collisions(loading& x) {
 void link(loading& x) {
   link_models(x);
   link_pools(x);
+  link_causes(x);
   for (std::size_t i = 0; i < x.nodes.size(); ++i)
     link_node(x, x.config.nodes[i], x.nodes[i]);
   check_collisions(x);

@@ -80,6 +80,10 @@ void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml
   if (const auto v = in.integer("priority", -1'000'000, 1'000'000)) tier.priority = *v;
   if (const auto v = in.seconds("timeout")) tier.timeout = *v;
   if (const auto v = in.count("max_retries", 0)) tier.max_retries = *v;
+  tier.hedge_after = in.seconds("hedge_after");
+  if (tier.hedge_after && tier.models.size() < 2)
+    x.out.warn(in.where("hedge_after"), "never-hedges",
+               in.path("hedge_after") + " has no effect: the tier has no second model");
   read_parameters(in, tier.parameters);
   in.finish();
   x.tier_at[label] = key.at;
@@ -89,7 +93,25 @@ void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml
 }
 
 /// Keys of a group that are not tiers.
-const std::vector<std::string> group_keys{"description", "fallback_strategy", "circuit_breaker"};
+const std::vector<std::string> group_keys{"description",       "fallback_strategy",
+                                          "circuit_breaker",   "on_context_overflow",
+                                          "on_content_policy", "slow_start"};
+
+/// `next`, or a list of groups and tiers.
+std::vector<named_ref> read_cause(map_reader& in, const std::string& key, cause_fallback& to) {
+  std::vector<named_ref> found;
+  const auto* node = in.find(key);
+  if (node == nullptr) return found;
+  if (node->is == yaml_node::kind::scalar) {
+    const word_list<bool> words{{"next", true}};
+    to.next = in.one_of(key, words).value_or(false);
+  } else if (in.texts(key)) {
+    for (const auto& item : node->items)
+      if (item->is == yaml_node::kind::scalar)
+        found.push_back({item->text, item->at, in.path(key)});
+  }
+  return found;
+}
 
 void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
   const auto path = "task_groups." + name.text;
@@ -107,6 +129,10 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
     group.breaker = read_breaker(breaker, in.path("circuit_breaker"), x.out);
     x.own_breaker[group.name] = true;
   }
+  if (const auto v = in.seconds("slow_start", true)) group.slow_start = *v;
+  auto& causes = x.causes[group.name];
+  causes.overflow = read_cause(in, "on_context_overflow", group.on_context_overflow);
+  causes.policy = read_cause(in, "on_content_policy", group.on_content_policy);
   for (const auto& [key, value] : node->entries) {
     if (std::find(group_keys.begin(), group_keys.end(), key->text) != group_keys.end()) continue;
     const bool tier =
@@ -149,6 +175,13 @@ void read_global_fallback(loading& x, const yaml_ptr& node) {
   if (const auto v = in.boolean("enabled")) to.enabled = *v;
   if (const auto v = in.count("max_attempts")) to.max_attempts = *v;
   if (const auto v = in.seconds("retry_delay", true)) to.retry_delay = *v;
+  if (const auto budget = in.take("retry_budget")) {
+    map_reader own{budget, in.path("retry_budget"), x.out};
+    if (const auto v = own.integer("percent", 0, 1000))
+      to.retry_budget.percent = static_cast<std::uint32_t>(*v);
+    if (const auto v = own.count("min_retries", 0)) to.retry_budget.min_retries = *v;
+    own.finish();
+  }
   if (const auto breaker = in.take("circuit_breaker"))
     to.breaker = read_breaker(breaker, in.path("circuit_breaker"), x.out);
   in.finish();

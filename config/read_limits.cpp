@@ -93,6 +93,7 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
   if (const auto v = in.seconds("health_check_interval", true)) pool.health_check_interval = *v;
   if (const auto v = in.count("failure_threshold")) pool.failure_threshold = *v;
   if (const auto v = in.seconds("recovery_time")) pool.recovery_time = *v;
+  if (const auto v = in.seconds("slow_start", true)) pool.slow_start = *v;
   if (const auto rate = in.take("rate_limiting"))
     pool.rate = read_pool_rate(rate, in.path("rate_limiting"), x.out);
   in.finish();

@@ -75,6 +75,17 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
       }
   }
   to.ca_file = in.expanded("ca_file", x.env, x.simulate).value_or("");
+  to.proxy = in.expanded("proxy", x.env, x.simulate).value_or("");
+  if (!to.proxy.empty() && to.proxy != "none") {
+    std::string why;
+    if (const auto good = check_base_url(to.proxy, why); good && good->rfind("http://", 0) == 0)
+      to.proxy = *good;
+    else
+      x.out.error(in.where("proxy"), "bad-url",
+                  in.path("proxy") + " must be none or http://HOST:PORT"
+                      + (why.empty() ? "" : ": " + why));
+  }
+  to.forward_authorization = in.boolean("forward_authorization").value_or(false);
   if (const auto v = in.seconds("connect_timeout")) to.connect_timeout = *v;
   in.finish();
   x.provider_at[to.name] = name.at;
@@ -145,6 +156,7 @@ void read_server(loading& x, const yaml_ptr& node) {
   if (const auto v = in.seconds("drain_timeout", true)) to.drain_timeout = *v;
   if (const auto v = in.seconds("header_timeout")) to.header_timeout = *v;
   if (const auto v = in.seconds("body_timeout")) to.body_timeout = *v;
+  to.strict = in.boolean("strict").value_or(false);
   if (const auto v = in.integer("threads", 0, 1024)) to.threads = static_cast<std::uint32_t>(*v);
   in.finish();
 }

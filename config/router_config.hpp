@@ -14,6 +14,9 @@ namespace echelon::config {
 
 using policy::duration;
 
+/// How long a member that comes back gets less than its share.
+constexpr duration default_slow_start = std::chrono::seconds{10};
+
 enum class provider_kind : std::uint8_t { openai, anthropic, gemini, simulator };
 
 /// `providers.<name>`.
@@ -24,6 +27,10 @@ struct provider_config {
   std::vector<std::string> api_keys; ///< Secret; may be empty. Never printed.
   std::map<std::string, std::string> headers; ///< Extra request headers.
   std::string ca_file;                        ///< PEM bundle; empty: the system's.
+  /// Forward proxy, `http://host:port`; `none`: no proxy; empty: HTTPS_PROXY, HTTP_PROXY and
+  /// NO_PROXY of the environment decide.
+  std::string proxy;
+  bool forward_authorization = false; ///< The client's own key goes to this provider.
   duration connect_timeout = std::chrono::seconds{5};
   bool simulate = false; ///< Served by the built-in simulator in place of `base_url`.
 };
@@ -68,16 +75,9 @@ struct tier_config {
   std::int64_t priority = 0; ///< Lowest first.
   duration timeout = std::chrono::seconds{60};
   std::uint32_t max_retries = 0;
+  /// A second attempt starts on another model when the first has not begun to answer for so long.
+  std::optional<duration> hedge_after;
   tier_parameters parameters;
-};
-
-/// `task_groups.<group>`; tiers sorted by priority, equal priorities in file order.
-struct group_config {
-  std::string name;
-  std::string description;
-  std::vector<tier_config> tiers;
-  policy::fallback_strategy strategy = policy::fallback_strategy::echelon_down;
-  policy::breaker_settings breaker; ///< Own values, else those of global_fallback.
 };
 
 /// A group, or one tier of it.
@@ -86,6 +86,24 @@ struct group_ref {
   std::string tier; ///< Empty: the whole group.
   [[nodiscard]] std::string str() const { return tier.empty() ? group : group + '.' + tier; }
   auto operator<=>(const group_ref&) const = default;
+};
+
+/// Where a request goes that a model refused for its content or length. Neither: nowhere.
+struct cause_fallback {
+  bool next = false;             ///< On by the usual order.
+  std::vector<group_ref> groups; ///< To these and nowhere else; dangling ones are left out.
+};
+
+/// `task_groups.<group>`; tiers sorted by priority, equal priorities in file order.
+struct group_config {
+  std::string name;
+  std::string description;
+  std::vector<tier_config> tiers;
+  policy::fallback_strategy strategy = policy::fallback_strategy::echelon_down;
+  policy::breaker_settings breaker;   ///< Own values, else those of global_fallback.
+  cause_fallback on_context_overflow; ///< `next` skips models whose window is no larger.
+  cause_fallback on_content_policy;
+  duration slow_start = default_slow_start; ///< Of models that come back; 0: none.
 };
 
 /// `polling_pools.<pool>`.
@@ -98,6 +116,7 @@ struct pool_config {
   duration health_check_interval{0}; ///< 0: no active checks.
   std::uint32_t failure_threshold = 3;
   duration recovery_time = std::chrono::seconds{60};
+  duration slow_start = default_slow_start; ///< Of members that come back; 0: none.
   std::optional<policy::rate_settings> rate;
 };
 
@@ -119,6 +138,7 @@ struct global_fallback_config {
   bool enabled = true;
   std::uint32_t max_attempts = 3; ///< Fallback moves of one request.
   duration retry_delay = std::chrono::seconds{1};
+  policy::retry_budget_settings retry_budget;
   policy::breaker_settings breaker;
 };
 
@@ -133,6 +153,7 @@ struct server_config {
   duration header_timeout = std::chrono::seconds{15}; ///< To read a request head.
   duration body_timeout = std::chrono::seconds{60};   ///< To read a request body.
   std::uint32_t threads = 0;                          ///< Reactor threads; 0: one per core.
+  bool strict = false; ///< What a provider cannot express is an error, not dropped.
 };
 
 /// `auth.keys.<name>`: client keys. Empty map: no key is asked for.

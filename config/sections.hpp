@@ -20,6 +20,11 @@ struct pool_refs {
   std::vector<named_ref> members;
 };
 
+/// The references of one group's on_context_overflow and on_content_policy.
+struct cause_refs {
+  std::vector<named_ref> overflow, policy;
+};
+
 struct node_refs {
   named_ref llm_group;
   std::vector<named_ref> fallback_groups;
@@ -45,6 +50,7 @@ struct loading {
   std::map<std::string, place> model_limit_at;
   std::vector<pool_refs> pools;
   std::vector<node_refs> nodes;
+  std::map<std::string, cause_refs> causes; ///< By group.
 };
 
 void read_task_groups(loading& x, const yaml_ptr& node);

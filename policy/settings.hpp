@@ -51,6 +51,13 @@ struct breaker_settings {
   bool operator==(const breaker_settings&) const = default;
 };
 
+/// How many retries one target may make in any 10 s: the larger of the two.
+struct retry_budget_settings {
+  std::uint32_t percent = 20;     ///< Of its requests in these 10 s; 0 to 1000.
+  std::uint32_t min_retries = 20; ///< >= 0.
+  bool operator==(const retry_budget_settings&) const = default;
+};
+
 /// All that one level's gate holds. Absent: not limited in that way.
 struct gate_settings {
   std::optional<concurrency_settings> concurrency;
