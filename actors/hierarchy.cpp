@@ -278,6 +278,24 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
   arrived(nullptr);
 }
 
+void hierarchy::state(policy::path_id id,
+                      std::function<void(std::optional<messages::actor_state>)> then) {
+  impl_->request(
+      impl_->where->find(id), messages::get_state{},
+      [then = std::move(then)](caf::message* m) {
+        if (m != nullptr && m->match_elements<messages::actor_state>())
+          then(std::move(m->get_mutable_as<messages::actor_state>(0)));
+        else
+          then(std::nullopt);
+      },
+      impl_->next_token());
+}
+
+void hierarchy::tell_health(policy::path_id actor, policy::path_id member, bool healthy) {
+  if (const auto to = impl_->where->find(actor))
+    caf::anon_send(to, messages::report_health{member, healthy});
+}
+
 void hierarchy::apply(const policy::topology& topology) {
   impl_->apply(topology);
 }

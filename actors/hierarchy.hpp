@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace caf {
@@ -39,6 +40,10 @@ public:
   void tell(const policy::actor_release& x, std::function<void(policy::duration)> then);
   /// The state of every actor, sorted by path; those that die meanwhile are left out.
   void states(std::function<void(std::vector<messages::actor_state>)> then);
+  /// The state of one actor; nothing if there is none.
+  void state(policy::path_id id, std::function<void(std::optional<messages::actor_state>)> then);
+  /// What an active health check found out, for this actor; `member`: of a pool.
+  void tell_health(policy::path_id actor, policy::path_id member, bool healthy);
   void apply(const policy::topology& topology);
   /// Ends the actor as by a crash; its supervisor starts it anew. @returns False if there is none.
   bool kill(policy::path_id id);

@@ -61,6 +61,7 @@ level_actor::behavior_type level(self_ptr self, std::shared_ptr<level_memory> me
         state.restarts = memory->restarts;
         return state;
       },
+      [=](const messages::report_health& msg) { memory->core.health(msg, self->clock().now()); },
       [=](const messages::apply_spec& msg) {
         const auto now = self->clock().now();
         if (msg.spec) {

@@ -25,7 +25,7 @@ std::vector<breaker> ejections_of(const actor_spec& spec) {
 } // namespace
 
 level_core::level_core(const actor_spec& spec, time_point now)
-    : spec_(spec), gate_(spec.gate, now), rotation_(spec.rotation, spec.weights),
+    : spec_(spec), gate_(spec.gate, now), rotation_(spec.rotation, spec.weights, spec.slow_start),
       ejections_(ejections_of(spec)) {}
 
 messages::admit_reply level_core::refuse(const messages::admit_request& msg, refusal why,
@@ -60,7 +60,7 @@ std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admi
     return refuse(msg, verdict.why, verdict.retry_after);
   std::optional<messages::admit_reply> refused;
   if (spec_.at == level::pool) refused = choose_member(msg, now);
-  if (spec_.at == level::tier) refused = choose_model(msg);
+  if (spec_.at == level::tier) refused = choose_model(msg, now);
   if (!refused && msg.route.empty() && spec_.at != level::model)
     refused = refuse(msg, refusal::unavailable, {});
   if (refused) {
@@ -105,7 +105,7 @@ std::optional<messages::admit_reply> level_core::choose_member(messages::admit_r
     usable.push_back(wait == duration::zero());
     soonest = std::min(soonest, wait);
   }
-  const auto order = rotation_.next(usable);
+  const auto order = rotation_.next(now, usable);
   if (order.empty())
     return refuse(msg, refusal::open, spec_.members.empty() ? duration{} : soonest);
   for (auto i : order)
@@ -118,13 +118,16 @@ std::optional<messages::admit_reply> level_core::choose_member(messages::admit_r
   return std::nullopt;
 }
 
-std::optional<messages::admit_reply> level_core::choose_model(messages::admit_request& msg) {
+std::optional<messages::admit_reply> level_core::choose_model(messages::admit_request& msg,
+                                                              time_point now) {
   msg.lower = spec_.lower;
+  for (std::size_t i = 0; i < spec_.members.size(); ++i)
+    if (contains(msg.closed, spec_.members[i])) rotation_.lost(i);
   if (!msg.route.empty()) return std::nullopt;
   std::vector<bool> usable;
   for (auto id : spec_.members)
     usable.push_back(!contains(msg.exclude, id));
-  auto order = rotation_.next(usable);
+  auto order = rotation_.next(now, usable);
   if (order.empty()) return refuse(msg, refusal::unavailable, {});
   std::stable_partition(order.begin(), order.end(),
                         [&](auto i) { return !contains(msg.avoid, spec_.members[i]); });
@@ -149,26 +152,64 @@ void level_core::end_pass(hold_id hold, std::optional<std::size_t> member, outco
                           time_point now) {
   const auto mine = passes_.find(hold);
   if (mine == passes_.end()) {
-    if (member && result == outcome::failure) ejections_[*member].report_late_failure(now);
+    if (member && result == outcome::failure) late_failure(*member, now);
     return;
   }
-  for (const auto& [i, pass] : mine->second)
-    if (i < ejections_.size())
-      ejections_[i].report(pass, member && *member == i ? result : outcome::neutral, now);
+  for (const auto& [i, pass] : mine->second) {
+    if (i >= ejections_.size()) continue;
+    ejections_[i].report(pass, member && *member == i ? result : outcome::neutral, now);
+    note_ejection(i, now);
+  }
   passes_.erase(mine);
+}
+
+void level_core::late_failure(std::size_t member, time_point now) {
+  ejections_[member].report_late_failure(now);
+  note_ejection(member, now);
+}
+
+/// Members that are put out and those that come back start slowly.
+void level_core::note_ejection(std::size_t member, time_point now) {
+  if (ejections_[member].state(now) == breaker_state::closed) {
+    rotation_.back(member, now);
+  } else {
+    rotation_.lost(member);
+  }
+}
+
+std::optional<std::size_t> level_core::index_of(path_id member) const {
+  const auto& ids = spec_.at == level::pool ? spec_.member_ids : spec_.members;
+  const auto i = std::find(ids.begin(), ids.end(), member);
+  if (member == 0 || i == ids.end()) return std::nullopt;
+  return static_cast<std::size_t>(i - ids.begin());
+}
+
+void level_core::health(const messages::report_health& msg, time_point now) {
+  if (spec_.at != level::pool) {
+    if (msg.healthy) gate_.let_probe(now);
+    return;
+  }
+  const auto member = index_of(msg.member);
+  if (!member) return;
+  if (msg.healthy) {
+    ejections_[*member].close();
+  } else {
+    ejections_[*member].stay_open(now);
+  }
+  note_ejection(*member, now);
 }
 
 messages::outcome_reply level_core::report(const messages::report_outcome& msg, time_point now) {
   const auto result = static_cast<outcome>(msg.result);
   if (spec_.at == level::pool) {
-    std::optional<std::size_t> member;
-    for (std::size_t i = 0; i < spec_.member_ids.size(); ++i)
-      if (msg.pool_member != 0 && spec_.member_ids[i] == msg.pool_member) member = i;
+    const auto member = index_of(msg.member);
     if (msg.hold != 0) {
       end_pass(msg.hold, member, result, now);
     } else if (member && result == outcome::failure) {
-      ejections_[*member].report_late_failure(now);
+      late_failure(*member, now);
     }
+  } else if (spec_.at == level::tier && result == outcome::success) {
+    if (const auto member = index_of(msg.member)) rotation_.back(*member, now);
   }
   if (msg.hold != 0)
     gate_.release({msg.hold, result, msg.refund, msg.tokens, duration{msg.bench_ns}}, now);
@@ -186,10 +227,11 @@ void level_core::apply(const actor_spec& spec, time_point now) {
   spec_ = spec;
   gate_.apply(spec.gate, now);
   if (same_members) {
+    rotation_.apply(spec.slow_start);
     for (auto& x : ejections_)
       x.apply(spec.ejection);
   } else {
-    rotation_ = rotation{spec.rotation, spec.weights};
+    rotation_ = rotation{spec.rotation, spec.weights, spec.slow_start};
     ejections_ = ejections_of(spec);
     passes_.clear();
   }

@@ -29,6 +29,7 @@ public:
                                           policy::time_point now);
   [[nodiscard]] messages::outcome_reply report(const messages::report_outcome& msg,
                                                policy::time_point now);
+  void health(const messages::report_health& msg, policy::time_point now);
   /// Waiters that may go on now; each must be told.
   [[nodiscard]] std::vector<policy::hold_id> woken(policy::time_point now);
   /// New settings; counts, permits in flight, breaker and waiters stay.
@@ -44,10 +45,14 @@ private:
                                policy::duration retry_after) const;
   std::optional<messages::admit_reply> choose_member(messages::admit_request& msg,
                                                      policy::time_point now);
-  std::optional<messages::admit_reply> choose_model(messages::admit_request& msg);
+  std::optional<messages::admit_reply> choose_model(messages::admit_request& msg,
+                                                    policy::time_point now);
   std::optional<std::size_t> member_on(const std::vector<policy::path_id>& route) const;
   void end_pass(policy::hold_id hold, std::optional<std::size_t> member, policy::outcome result,
                 policy::time_point now);
+  void late_failure(std::size_t member, policy::time_point now);
+  void note_ejection(std::size_t member, policy::time_point now);
+  std::optional<std::size_t> index_of(policy::path_id member) const;
 
   policy::actor_spec spec_;
   policy::gate gate_;

@@ -10,6 +10,7 @@ messages::admit_request to_message(const policy::ask_admission& x) {
   msg.route = x.route;
   msg.avoid = x.avoid;
   msg.exclude = x.exclude;
+  msg.closed = x.closed;
   msg.charged = x.charged;
   msg.tokens = x.tokens;
   return msg;
@@ -21,7 +22,7 @@ messages::report_outcome to_message(const policy::actor_release& x) {
           x.release.refund,
           x.release.tokens,
           x.release.bench.count(),
-          x.pool_member};
+          x.member};
 }
 
 policy::admission_answer to_answer(messages::admit_reply&& x) {

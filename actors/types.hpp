@@ -21,7 +21,7 @@ using level_actor = caf::typed_actor<
     caf::replies_to<messages::wait_request>::with<messages::wait_reply>,
     caf::replies_to<messages::report_outcome>::with<messages::outcome_reply>,
     caf::replies_to<messages::get_state>::with<messages::actor_state>,
-    caf::reacts_to<messages::apply_spec>>;
+    caf::reacts_to<messages::report_health>, caf::reacts_to<messages::apply_spec>>;
 
 /// Where each actor lives. Thread-safe.
 class directory {

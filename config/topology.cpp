@@ -64,6 +64,7 @@ private:
   }
 
   void finish(policy::plan plan) {
+    add_reserves(plan);
     result_.target_names.push_back(plan.target);
     auto name = plan.target;
     result_.targets[std::move(name)] = std::make_shared<const policy::plan>(std::move(plan));
@@ -71,7 +72,8 @@ private:
 
   policy::stage_model model(const std::string& name) const {
     const auto* x = config_.model(name);
-    return {id_of("model/" + name), name, x ? x->provider : std::string{}};
+    return {id_of("model/" + name), name, x ? x->provider : std::string{},
+            x ? x->context_window : std::nullopt};
   }
 
   policy::stage stage(const group_config& group, const tier_config& tier) const {
@@ -87,7 +89,45 @@ private:
     x.strategy = group.strategy;
     x.timeout = tier.timeout;
     x.max_retries = tier.max_retries;
+    x.hedge_after = tier.hedge_after;
+    x.on_overflow = route(group.on_context_overflow);
+    x.on_policy = route(group.on_content_policy);
     return x;
+  }
+
+  policy::cause_route route(const cause_fallback& from) const {
+    policy::cause_route x;
+    x.next = from.next;
+    for (const auto& ref : from.groups)
+      for (auto tier : tiers_of(ref))
+        x.tiers.push_back(tier);
+    return x;
+  }
+
+  /// The tiers of a reference, in order.
+  std::vector<path_id> tiers_of(const group_ref& ref) const {
+    std::vector<path_id> found;
+    if (const auto* group = config_.group(ref.group))
+      for (const auto& tier : group->tiers)
+        if (ref.tier.empty() || ref.tier == tier.name)
+          found.push_back(id_of(tier_path(group->name, tier.name)));
+    return found;
+  }
+
+  /// Adds the stages that only a cause leads to. A reserve stage has causes of its own, whose
+  /// stages follow, each once.
+  void add_reserves(policy::plan& plan) const {
+    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+      const auto* group = config_.group(plan.stages[i].group_name);
+      if (group == nullptr) continue;
+      for (const auto* cause : {&group->on_context_overflow, &group->on_content_policy})
+        for (const auto& ref : cause->groups) {
+          auto more = stages(ref);
+          for (auto& x : more)
+            x.reserve = true;
+          append(plan, std::move(more));
+        }
+    }
   }
 
   /// The stages of a reference: one tier, or a whole group from its first tier down.
@@ -138,6 +178,7 @@ private:
     for (std::size_t i = 0; i < x.tiers.size(); ++i) {
       const auto& tier = x.tiers[i];
       auto& spec = add(level::tier, tier_path(x.name, tier.name), config_.tier_gate(x, tier));
+      spec.slow_start = x.slow_start;
       for (const auto& name : tier.models) {
         spec.members.push_back(id_of("model/" + name));
         const auto* m = config_.model(name);
@@ -165,6 +206,7 @@ private:
     spec.weights = x.weights;
     spec.ejection = {x.failure_threshold, x.recovery_time, 1};
     spec.health_check_interval = x.health_check_interval;
+    spec.slow_start = x.slow_start;
     auto plan = start(x.name);
     plan.pool = spec.id;
     plan.rotates = true;
@@ -238,9 +280,12 @@ std::shared_ptr<const policy::plan> plan_for(const policy::topology& topology,
     for (auto stage : more->second->stages) {
       // A tier named as a fallback is that tier alone, as in a node's fallback_groups.
       if (name.find('.') != std::string::npos && stage.label != name) continue;
-      const bool known = std::any_of(plan.stages.begin(), plan.stages.end(),
-                                     [&](const auto& x) { return x.label == stage.label; });
-      if (!known) plan.stages.push_back(std::move(stage));
+      const auto same = [&](const auto& x) { return x.label == stage.label; };
+      const auto known = std::find_if(plan.stages.begin(), plan.stages.end(), same);
+      if (known != plan.stages.end() && (!known->reserve || stage.reserve)) continue;
+      // What was a reserve comes in its own turn now.
+      if (known != plan.stages.end()) plan.stages.erase(known);
+      plan.stages.push_back(std::move(stage));
     }
   }
   // Every fallback that the caller named may be reached.

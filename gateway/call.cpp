@@ -62,13 +62,19 @@ asio::awaitable<void> call::run() {
   deadline_ = started_ + limit;
   terms.deadline = deadline_;
   terms.priority = options_.priority;
+  const auto& budget = config_->config->fallback.retry_budget;
+  router_.retries().begin(request_.target, budget, started_);
+  terms.take_retry = [this, &budget](policy::time_point now) {
+    return router_.retries().take(request_.target, budget, now);
+  };
   terms.tokens = estimate_tokens(request_.canonical.body);
   hold_ = router_.hierarchy().new_hold();
   dispatch_.emplace(std::move(plan), config_->topology, terms, hold_, hold_);
   const departure_watch watch{client_, [this] {
                                 gone_ = true;
                                 timer_.cancel();
-                                if (upstream_ != nullptr) upstream_->cancel();
+                                for (const auto& x : running_)
+                                  x->cancel();
                               }};
   std::exception_ptr broken;
   try {
@@ -110,7 +116,7 @@ asio::awaitable<void> call::drive(policy::action next) {
       finish(200, "answered");
       if (request_.canonical.stream) co_return;
       const auto headers = reply_headers();
-      const auto body = api_.answer(request_, plain_);
+      const auto body = api_.answer(request_, answer_->plain);
       co_await write_answer(client_, 200, "application/json", headers, body);
       co_return;
     }
@@ -153,32 +159,6 @@ asio::awaitable<void> call::sleep(policy::time_point until) {
   boost::system::error_code ignored;
   timer_.expires_at(until);
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-}
-
-asio::awaitable<policy::duration> call::tell_failure(const policy::attempt_result& x) {
-  const auto release = dispatch_->failure_release(x.kind, x.retry_after, x.tokens);
-  auto start = [this, release](auto then) { router_.hierarchy().tell(release, std::move(then)); };
-  co_return co_await answer_of<policy::duration>(std::move(start));
-}
-
-asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
-  route_ = x.label == x.model ? x.model : x.label + '/' + x.model;
-  const auto begun = clock::now();
-  auto end = co_await exchange(x);
-  upstream_ = nullptr;
-  const auto seconds = std::chrono::duration<double>(clock::now() - begun).count();
-  if (gone_) {
-    router_.counters().attempt(x.model, "client_gone", seconds);
-    co_return policy::done{};
-  }
-  router_.counters().attempt(x.model, end.ok ? "ok" : to_string(end.result.kind), seconds);
-  if (end.ok) co_return dispatch_->on_success(end.result.tokens, clock::now());
-  last_failure_ = end.failure;
-  spdlog::info("request {} attempt {} failed: {} status {}: {}", options_.request_id, route_,
-               to_string(end.result.kind), last_failure_ ? last_failure_->status : 0,
-               last_failure_ ? last_failure_->message : "");
-  end.result.model_closed_for = co_await tell_failure(end.result);
-  co_return dispatch_->on_failure(end.result, clock::now());
 }
 
 header_fields call::reply_headers() const {

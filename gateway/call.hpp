@@ -1,6 +1,7 @@
 /// One client request on its way: carries out what policy::dispatch decides.
 #pragma once
 
+#include "gateway/attempt.hpp"
 #include "gateway/connection.hpp"
 #include "gateway/front/front.hpp"
 #include "gateway/router.hpp"
@@ -32,27 +33,27 @@ public:
   boost::asio::awaitable<void> run();
 
 private:
-  struct attempt_end {
-    bool ok = false;
-    policy::attempt_result result;
-    std::optional<providers::upstream_failure> failure;
-  };
+  using attempt_ptr = std::shared_ptr<upstream_attempt>;
 
   boost::asio::awaitable<void> drive(policy::action next);
   boost::asio::awaitable<policy::admission_answer> ask(policy::ask_admission x);
   boost::asio::awaitable<policy::refusal> wait_turn(const policy::wait_turn& x);
   boost::asio::awaitable<void> sleep(policy::time_point until);
   boost::asio::awaitable<policy::action> attempt(const policy::start_attempt& x);
-  boost::asio::awaitable<attempt_end> exchange(const policy::start_attempt& x);
-  boost::asio::awaitable<attempt_end> read_plain(providers::exchange& from,
-                                                 const providers::adapter& wire);
-  boost::asio::awaitable<attempt_end> read_stream(providers::exchange& from,
-                                                  const providers::adapter& wire,
-                                                  const policy::start_attempt& x);
-  boost::asio::awaitable<attempt_end> read_failure(providers::exchange& from,
-                                                   const providers::adapter& wire,
-                                                   const providers::response_head& head);
-  boost::asio::awaitable<policy::duration> tell_failure(const policy::attempt_result& x);
+  // One attempt, or two of which the first to begin wins (call_attempt.cpp).
+  attempt_ptr prepare(const policy::start_attempt& x);
+  boost::asio::awaitable<attempt_ptr> first_to_begin(attempt_ptr first,
+                                                     const policy::start_attempt& x);
+  boost::asio::awaitable<attempt_ptr> hedge(attempt_ptr first);
+  boost::asio::awaitable<attempt_ptr> decide(attempt_ptr first, attempt_ptr second);
+  boost::asio::awaitable<void> launch(attempt_ptr x);
+  boost::asio::awaitable<void> wait_for(const attempt_ptr& a, const attempt_ptr& b,
+                                        policy::time_point until);
+  boost::asio::awaitable<void> end(attempt_ptr loser);
+  boost::asio::awaitable<void> pass_on(upstream_attempt& from);
+  boost::asio::awaitable<policy::duration> tell_failure(const policy::attempt_result& x,
+                                                        bool of_hedge);
+  void note_attempt(const upstream_attempt& x, std::string_view outcome);
   boost::asio::awaitable<void> write_error(api_error error, header_fields more);
   boost::asio::awaitable<void> answer_failure(const policy::give_up& x);
   void flush();
@@ -70,13 +71,13 @@ private:
   policy::hold_id hold_ = 0;
   std::optional<policy::dispatch> dispatch_;
   boost::asio::steady_timer timer_;
-  providers::exchange* upstream_ = nullptr; // Of the attempt that runs.
+  std::vector<attempt_ptr> running_;
   policy::time_point started_, deadline_;
   std::chrono::system_clock::time_point wall_;
   std::string route_;
   std::vector<std::string> dropped_;
   std::optional<providers::upstream_failure> last_failure_;
-  nlohmann::json plain_; // The canonical answer of a plain call.
+  attempt_ptr answer_; // The attempt whose answer the client gets.
   std::unique_ptr<stream_encoder> encoder_;
   bool gone_ = false;
 };

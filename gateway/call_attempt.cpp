@@ -1,57 +1,20 @@
-// One attempt at one upstream: translate, send, read, and pass on to the client.
+// The attempts of a call: one, or two of which the first to begin wins, and what the client sees.
 #include "gateway/call.hpp"
 
+#include "gateway/await_answer.hpp"
 #include "gateway/stream_writer.hpp"
-#include "providers/text.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <spdlog/spdlog.h>
-
-#include <algorithm>
 
 namespace echelon::gateway {
 
 namespace asio = boost::asio;
 using policy::clock;
-using policy::failure_class;
-using providers::upstream_failure;
-
-namespace {
-
-upstream_failure of_transport(const providers::transport_error& x) {
-  upstream_failure f;
-  switch (x.why) {
-  case providers::transport_error::reason::timeout:
-    f.kind = failure_class::timeout;
-    f.code = "upstream_timeout";
-    break;
-  case providers::transport_error::reason::too_large:
-    f.kind = failure_class::invalid_reply;
-    f.code = "reply_too_large";
-    break;
-  case providers::transport_error::reason::network:
-  case providers::transport_error::reason::cancelled:
-    f.kind = failure_class::network;
-    f.code = "upstream_unreachable";
-    break;
-  }
-  f.type = "upstream_error";
-  f.message = x.message;
-  return f;
-}
-
-policy::attempt_result result_of(const upstream_failure& x, bool committed) {
-  policy::attempt_result r;
-  r.kind = x.kind;
-  r.retry_after = x.retry_after;
-  r.committed = committed;
-  return r;
-}
-
-std::int64_t total(const std::optional<providers::token_usage>& x) {
-  return x ? x->prompt_tokens + x->completion_tokens : -1;
-}
-
-} // namespace
 
 config::tier_parameters call::parameters(const policy::start_attempt& x) const {
   config::tier_parameters merged;
@@ -67,166 +30,186 @@ config::tier_parameters call::parameters(const policy::start_attempt& x) const {
   return merged;
 }
 
-asio::awaitable<call::attempt_end> call::exchange(const policy::start_attempt& x) {
-  attempt_end end;
-  const auto fail = [&](upstream_failure f, bool committed) {
-    end.result = result_of(f, committed);
-    end.failure = std::move(f);
-  };
-  const auto* model = config_->config->model(x.model);
-  const auto provider =
-      model ? config_->config->providers.find(model->provider) : config_->config->providers.end();
-  if (provider == config_->config->providers.end()) {
-    fail({failure_class::untranslatable,
-          0,
-          "model '" + x.model + "' has no provider",
-          "",
-          "",
-          "",
-          {}},
-         false);
-    co_return end;
-  }
-  const auto& wire = providers::adapter_for(provider->second.kind);
-  const auto filled = parameters(x);
-  const auto& keys = provider->second.api_keys;
-  // Several keys take turns, request by request.
-  const auto key = keys.empty() ? std::string_view{} : std::string_view{keys[hold_ % keys.size()]};
-  const providers::attempt_context context{provider->second, *model, filled, key};
-  auto built = wire.build(request_.canonical, context);
-  dropped_ = std::move(built.dropped);
-  if (built.failure) {
-    fail(std::move(*built.failure), false);
-    co_return end;
-  }
-  const auto from = upstreams_.open(provider->second);
-  upstream_ = from.get();
-  from->expires_at(std::min(deadline_, clock::now() + x.timeout));
-  std::optional<upstream_failure> broken;
-  try {
-    const auto head = co_await from->start(std::move(built.request));
-    if (head.status < 200 || head.status > 299) {
-      end = co_await read_failure(*from, wire, head);
-    } else if (request_.canonical.stream) {
-      end = co_await read_stream(*from, wire, x);
-    } else {
-      end = co_await read_plain(*from, wire);
+call::attempt_ptr call::prepare(const policy::start_attempt& x) {
+  attempt_terms terms{*config_->config, request_.canonical, parameters(x), x.model, hold_,
+                      x.timeout,        deadline_,          wall_};
+  terms.label = x.label == x.model ? x.model : x.label + '/' + x.model;
+  return std::make_shared<upstream_attempt>(std::move(terms), upstreams_);
+}
+
+void call::note_attempt(const upstream_attempt& x, std::string_view outcome) {
+  router_.counters().attempt(x.model(), outcome, x.seconds());
+  if (!x.failure() || gone_) return;
+  spdlog::info("request {} attempt {} failed: {} status {}: {}", options_.request_id, x.label(),
+               outcome, x.failure()->status, x.failure()->message);
+}
+
+asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
+  auto first = prepare(x);
+  route_ = first->label();
+  answer_ = co_await first_to_begin(std::move(first), x);
+  route_ = answer_->label();
+  dropped_ = answer_->dropped();
+  if (answer_->begun() && !gone_) {
+    if (request_.canonical.stream) {
+      running_ = {answer_};
+      co_await pass_on(*answer_);
+      running_.clear();
     }
-  } catch (const providers::transport_error& error) {
-    broken = of_transport(error);
+    if (const auto& usage = answer_->usage())
+      router_.counters().tokens(request_.target, usage->prompt_tokens, usage->completion_tokens);
   }
-  upstream_ = nullptr;
-  if (broken) fail(std::move(*broken), client_.head_sent);
-  // An upstream may repeat the key that it was sent.
-  if (end.failure) providers::scrub_failure(*end.failure, context.api_key);
-  co_return end;
+  if (gone_) {
+    note_attempt(*answer_, "client_gone");
+    co_return policy::done{};
+  }
+  auto result = answer_->result(client_.head_sent);
+  note_attempt(*answer_, answer_->failure() ? to_string(result.kind) : "ok");
+  if (!answer_->failure()) co_return dispatch_->on_success(result.tokens, clock::now());
+  last_failure_ = answer_->failure();
+  result.model_closed_for = co_await tell_failure(result, false);
+  co_return dispatch_->on_failure(result, clock::now());
 }
 
-asio::awaitable<call::attempt_end> call::read_failure(providers::exchange& from,
-                                                      const providers::adapter& wire,
-                                                      const providers::response_head& head) {
-  constexpr std::size_t most = 65536; // Of an error's body; the rest tells nothing more.
-  std::string body;
+asio::awaitable<policy::duration> call::tell_failure(const policy::attempt_result& x,
+                                                     bool of_hedge) {
+  const auto release = dispatch_->failure_release(x.kind, x.retry_after, x.tokens, of_hedge);
+  auto start = [this, release](auto then) { router_.hierarchy().tell(release, std::move(then)); };
+  co_return co_await answer_of<policy::duration>(std::move(start));
+}
+
+/// The attempt whose answer has begun, or the last that failed; no other one runs any more.
+asio::awaitable<call::attempt_ptr> call::first_to_begin(attempt_ptr first,
+                                                        const policy::start_attempt& x) {
+  running_ = {first};
+  auto winner = first;
+  if (!x.hedge_after) {
+    co_await first->begin();
+  } else {
+    co_await launch(first);
+    const auto late = clock::now() + *x.hedge_after;
+    co_await wait_for(first, nullptr, late);
+    attempt_ptr second;
+    if (!first->done() && !gone_) second = co_await hedge(first);
+    if (second) {
+      winner = co_await decide(first, second);
+    } else {
+      co_await wait_for(first, nullptr, policy::time_point::max());
+    }
+  }
+  running_.clear();
+  co_return winner;
+}
+
+/// The second attempt, running; null if nobody grants it.
+asio::awaitable<call::attempt_ptr> call::hedge(attempt_ptr first) {
+  auto question = dispatch_->ask_hedge(router_.hierarchy().new_hold(), clock::now());
+  if (!question) co_return nullptr;
+  const auto answer = co_await ask(std::move(*question));
+  const auto started = dispatch_->on_hedge_admission(answer, clock::now());
+  flush();
+  if (!started) co_return nullptr;
+  if (first->begun() || gone_) {
+    // Too late: the first one has begun, or the client has left.
+    dispatch_->hedge_lost(clock::now(), false);
+    flush();
+    co_return nullptr;
+  }
+  auto second = prepare(*started);
+  co_await launch(second);
+  co_return second;
+}
+
+asio::awaitable<call::attempt_ptr> call::decide(attempt_ptr first, attempt_ptr second) {
   for (;;) {
-    auto piece = co_await from.read();
-    if (piece.empty()) break;
-    body += piece;
-    if (body.size() >= most) break;
+    co_await wait_for(first, second, policy::time_point::max());
+    if (gone_) {
+      co_await end(second);
+      co_await end(first);
+      co_return first;
+    }
+    if (first->done()) {
+      const auto result = first->result(false);
+      if (first->begun() || !policy::rule_of(result.kind).move_on) {
+        dispatch_->hedge_lost(clock::now());
+        flush();
+        co_await end(second);
+        note_attempt(*second, "hedge_lost");
+        co_return first;
+      }
+      auto told = result;
+      told.model_closed_for = co_await tell_failure(result, false);
+      note_attempt(*first, to_string(result.kind));
+      last_failure_ = first->failure();
+      dispatch_->hand_over(told, clock::now());
+      flush();
+      co_await wait_for(second, nullptr, policy::time_point::max());
+      co_return second;
+    }
+    if (second->begun()) {
+      dispatch_->hedge_won(clock::now());
+      flush();
+      co_await end(first);
+      note_attempt(*first, "hedge_lost");
+      co_return second;
+    }
+    auto told = second->result(false);
+    told.model_closed_for = co_await tell_failure(told, true);
+    note_attempt(*second, to_string(told.kind));
+    dispatch_->on_hedge_failure(told, clock::now());
+    flush();
+    co_await wait_for(first, nullptr, policy::time_point::max());
+    co_return first;
   }
-  attempt_end end;
-  end.failure = wire.parse_error(head.status, head.headers, body, std::chrono::system_clock::now());
-  end.result = result_of(*end.failure, false);
-  co_return end;
 }
 
-asio::awaitable<call::attempt_end> call::read_plain(providers::exchange& from,
-                                                    const providers::adapter& wire) {
-  std::string body;
-  for (;;) {
-    auto piece = co_await from.read();
-    if (piece.empty()) break;
-    body += piece;
-    if (body.size() > config_->config->server.max_reply_bytes)
-      throw providers::transport_error{providers::transport_error::reason::too_large,
-                                       "the answer is larger than server.max_reply_bytes"};
-  }
-  attempt_end end;
-  auto reply = wire.parse(request_.canonical, body);
-  if (reply.failure) {
-    end.result = result_of(*reply.failure, false);
-    end.failure = std::move(reply.failure);
-    co_return end;
-  }
-  plain_ = std::move(reply.body);
-  // Anthropic and Gemini tell no time.
-  if (plain_.is_object() && plain_.value("created", 1) == 0)
-    plain_["created"] =
-        std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count();
-  end.ok = true;
-  end.result.tokens = total(reply.usage);
-  if (reply.usage)
-    router_.counters().tokens(request_.target, reply.usage->prompt_tokens,
-                              reply.usage->completion_tokens);
-  co_return end;
+/// Runs beside us; our timer wakes when its answer has begun or it failed.
+asio::awaitable<void> call::launch(attempt_ptr x) {
+  running_.push_back(x);
+  auto executor = co_await asio::this_coro::executor;
+  // Whoever launches waits until it is done: `this` lives as long.
+  auto ended = [this, x](const std::exception_ptr&) { timer_.cancel(); };
+  asio::co_spawn(executor, x->begin(), std::move(ended));
 }
 
-asio::awaitable<call::attempt_end> call::read_stream(providers::exchange& from,
-                                                     const providers::adapter& wire,
-                                                     const policy::start_attempt& x) {
-  attempt_end end;
-  const auto begun = clock::now();
-  const auto decoder = wire.decode_stream(
-      request_.canonical,
-      std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count());
+/// Until one of the two is done, or `until`. A client that leaves cancels both: it ends then too.
+asio::awaitable<void> call::wait_for(const attempt_ptr& a, const attempt_ptr& b,
+                                     policy::time_point until) {
+  boost::system::error_code ignored;
+  while (!a->done() && !(b && b->done()) && clock::now() < until) {
+    timer_.expires_at(until);
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+asio::awaitable<void> call::end(attempt_ptr loser) {
+  loser->cancel();
+  co_await wait_for(loser, nullptr, policy::time_point::max());
+}
+
+/// A stream that has begun, to its end or its failure.
+asio::awaitable<void> call::pass_on(upstream_attempt& from) {
+  router_.counters().first_content(from.model(), from.seconds());
   encoder_ = api_.encode_stream(request_);
   stream_writer out{client_};
-  std::optional<providers::token_usage> usage;
-  std::string held; // Before the commit point nothing reaches the client.
-  std::optional<upstream_failure> broken;
-  for (bool finished = false; !finished && !broken;) {
-    providers::stream_update update;
-    try {
-      const auto piece = co_await from.read();
-      update = piece.empty() ? decoder->finish() : decoder->feed(piece);
-      finished = piece.empty();
-    } catch (const providers::transport_error& error) {
-      broken = of_transport(error);
-      break;
-    }
-    std::string events;
-    for (const auto& chunk : update.chunks)
-      events += encoder_->chunk(chunk);
-    if (update.usage) usage = update.usage;
-    finished = finished || update.finished;
-    if (out.begun()) {
-      co_await out.write(std::move(events));
-    } else {
-      held += events;
-      if (update.content || (finished && !update.failure)) {
-        router_.counters().first_content(
-            x.model, std::chrono::duration<double>(clock::now() - begun).count());
-        const auto headers = reply_headers();
-        co_await out.begin(headers, std::move(held));
-      }
-    }
-    if (update.failure) broken = std::move(update.failure);
-    // Before content only the first wait counts: pings and empty chunks do not extend it.
-    if (out.begun()) from.expires_at(std::min(deadline_, clock::now() + x.timeout));
+  std::string events;
+  for (const auto& chunk : from.chunks)
+    events += encoder_->chunk(chunk);
+  const auto headers = reply_headers();
+  co_await out.begin(headers, std::move(events));
+  while (!from.finished() && !from.failure()) {
+    const auto chunks = co_await from.more();
+    std::string next;
+    for (const auto& chunk : chunks)
+      next += encoder_->chunk(chunk);
+    co_await out.write(std::move(next));
   }
-  if (broken) {
+  if (from.failure()) {
     co_await out.stop();
-    end.result = result_of(*broken, out.begun());
-    end.result.tokens = total(usage);
-    end.failure = std::move(broken);
-    co_return end;
+    co_return;
   }
   auto last = encoder_->finish();
   co_await out.end(std::move(last));
-  end.ok = true;
-  end.result.tokens = total(usage);
-  if (usage)
-    router_.counters().tokens(request_.target, usage->prompt_tokens, usage->completion_tokens);
-  co_return end;
 }
 
 } // namespace echelon::gateway

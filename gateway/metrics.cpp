@@ -43,6 +43,10 @@ struct metrics::impl {
                               .Name("echelon_tokens_total")
                               .Help("LLM tokens by model and direction.")
                               .Register(registry);
+  Family<Counter>& health = BuildCounter()
+                                .Name("echelon_health_checks_total")
+                                .Help("Active checks of ejected pool members by result.")
+                                .Register(registry);
 };
 
 metrics::metrics() : impl_(std::make_unique<impl>()) {}
@@ -74,6 +78,11 @@ void metrics::tokens(std::string_view model, std::int64_t prompt, std::int64_t c
   if (completion > 0)
     impl_->used.Add({{"model", name}, {"direction", "completion"}})
         .Increment(static_cast<double>(completion));
+}
+
+void metrics::health_check(std::string_view pool, bool healthy) {
+  impl_->health.Add({{"pool", std::string{pool}}, {"result", healthy ? "ok" : "failed"}})
+      .Increment();
 }
 
 std::string metrics::text(const std::vector<messages::actor_state>& actors,

@@ -19,6 +19,7 @@ public:
   void attempt(std::string_view model, std::string_view outcome, double seconds);
   void first_content(std::string_view model, double seconds);
   void tokens(std::string_view model, std::int64_t prompt, std::int64_t completion);
+  void health_check(std::string_view pool, bool healthy);
   /// The exposition text, with the state of every actor added.
   [[nodiscard]] std::string text(const std::vector<messages::actor_state>& actors,
                                  std::int64_t in_flight) const;

@@ -3,6 +3,7 @@
 
 #include "actors/hierarchy.hpp"
 #include "config/router_config.hpp"
+#include "gateway/budgets.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/records.hpp"
 #include "policy/topology.hpp"
@@ -43,6 +44,7 @@ public:
   [[nodiscard]] actors::hierarchy& hierarchy() { return *hierarchy_; }
   [[nodiscard]] record_ring& records() { return records_; }
   [[nodiscard]] metrics& counters() { return metrics_; }
+  [[nodiscard]] budgets& retries() { return budgets_; }
 
   bool chaos = false; ///< Actors may be killed from outside. Set before serving.
   std::atomic<bool> draining{false};
@@ -57,6 +59,7 @@ private:
   std::unique_ptr<actors::hierarchy> hierarchy_;
   record_ring records_{10000};
   metrics metrics_;
+  budgets budgets_;
 };
 
 } // namespace echelon::gateway

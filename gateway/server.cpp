@@ -1,5 +1,6 @@
 #include "gateway/server.hpp"
 
+#include "gateway/health_checks.hpp"
 #include "gateway/session.hpp"
 #include "providers/simulator/transport.hpp"
 
@@ -59,6 +60,7 @@ struct server::impl {
       auto& x = *reactors.back();
       x.upstreams = providers::make_transport(x.io.get_executor(), simulator);
     }
+    health_tick = std::make_shared<asio::steady_timer>(reactors.front()->io);
   }
 
   asio::awaitable<void> accept() {
@@ -158,6 +160,7 @@ struct server::impl {
         home.work.reset();
       });
     }
+    asio::post(reactors.front()->io, [tick = health_tick] { tick->cancel(); });
     for (auto& x : reactors) {
       if (!x->thread.joinable()) continue;
       asio::post(x->io, [&home = *x] {
@@ -176,6 +179,7 @@ struct server::impl {
   asio::signal_set signals;
   asio::steady_timer timer;
   std::vector<std::unique_ptr<reactor>> reactors;
+  std::shared_ptr<asio::steady_timer> health_tick; // On the first reactor.
   bool draining = false, stopped = false;
 };
 
@@ -195,6 +199,9 @@ std::string server::address() const {
 void server::run() {
   for (auto& x : impl_->reactors)
     x->thread = std::thread{[&home = *x] { home.io.run(); }};
+  auto& first = *impl_->reactors.front();
+  asio::co_spawn(first.io, check_health(impl_->of, *first.upstreams, impl_->health_tick),
+                 asio::detached);
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
   asio::co_spawn(impl_->control, impl_->return_memory(), asio::detached);

@@ -14,6 +14,7 @@ struct admit_request {
   std::vector<std::uint64_t> trail;   ///< Path ids that have granted, top down.
   std::vector<std::uint64_t> avoid;   ///< Models that a tier puts last.
   std::vector<std::uint64_t> exclude; ///< Models that a tier leaves out.
+  std::vector<std::uint64_t> closed;  ///< Models of the tier that are open or benched.
   std::vector<std::uint64_t> charged; ///< Path ids that this request has paid already.
   std::int64_t tokens = 0;            ///< LLM tokens to reserve; >= 0.
   std::vector<std::uint64_t> order;   ///< The tier's order of its models, once it was passed.
@@ -24,8 +25,8 @@ struct admit_request {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admit_request& x) {
-  auto& [hold, route, trail, avoid, exclude, charged, tokens, order, members, lower] = x;
-  return f(hold, route, trail, avoid, exclude, charged, tokens, order, members, lower);
+  auto& [hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower] = x;
+  return f(hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower);
 }
 
 /// `grant` (why = 0) or `redirect`: who refused, why, and whom to try next.
@@ -88,18 +89,18 @@ typename Inspector::result_type inspect(Inspector& f, turn_granted& x) {
 /// Ends a hold, a kept permit or a wait, and reports how it went.
 struct report_outcome {
   std::uint64_t hold = 0;
-  std::uint8_t result = 0;       ///< policy::outcome.
-  bool refund = false;           ///< The attempt never started.
-  std::int64_t tokens = -1;      ///< LLM tokens really used; -1: not known.
-  std::int64_t bench_ns = 0;     ///< > 0: let nobody in for so long.
-  std::uint64_t pool_member = 0; ///< At a pool: whose outcome it is; 0: nobody's.
+  std::uint8_t result = 0;   ///< policy::outcome.
+  bool refund = false;       ///< The attempt never started.
+  std::int64_t tokens = -1;  ///< LLM tokens really used; -1: not known.
+  std::int64_t bench_ns = 0; ///< > 0: let nobody in for so long.
+  std::uint64_t member = 0;  ///< At a pool or tier: whose outcome it is; 0: nobody's.
   bool operator==(const report_outcome&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, report_outcome& x) {
-  auto& [hold, result, refund, tokens, bench_ns, pool_member] = x;
-  return f(hold, result, refund, tokens, bench_ns, pool_member);
+  auto& [hold, result, refund, tokens, bench_ns, member] = x;
+  return f(hold, result, refund, tokens, bench_ns, member);
 }
 
 /// Answers report_outcome.
@@ -112,6 +113,20 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, outcome_reply& x) {
   auto& [closed_for_ns] = x;
   return f(closed_for_ns);
+}
+
+/// What an active health check found. A pool takes its member back or keeps it out; every other
+/// actor lets a request through as a probe if the check went well.
+struct report_health {
+  std::uint64_t member = 0; ///< At a pool.
+  bool healthy = false;
+  bool operator==(const report_health&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, report_health& x) {
+  auto& [member, healthy] = x;
+  return f(member, healthy);
 }
 
 /// Asks an actor for its state.

@@ -35,6 +35,7 @@ CAF_ADD_TYPE_ID(echelon, (echelon::messages::get_state))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::member_state))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::actor_state))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::apply_spec))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::report_health))
 CAF_END_TYPE_ID_BLOCK(echelon)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(echelon::messages::apply_spec)

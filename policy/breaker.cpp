@@ -78,6 +78,21 @@ void breaker::report_late_failure(time_point now) {
   }
 }
 
+void breaker::close() {
+  if (state_ == breaker_state::closed) return;
+  state_ = breaker_state::closed;
+  ++epoch_;
+  failures_ = probes_ = successes_ = 0;
+}
+
+void breaker::let_probe(time_point now) {
+  if (state_ == breaker_state::open) open_until_ = std::min(open_until_, now);
+}
+
+void breaker::stay_open(time_point now) {
+  if (state_ == breaker_state::open) open_until_ = now + settings_.recovery_time;
+}
+
 void breaker::bench(time_point until) {
   benched_until_ = std::max(benched_until_, until);
 }

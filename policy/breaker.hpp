@@ -36,6 +36,12 @@ public:
   void report(breaker_pass pass, outcome result, time_point now);
   /// A failure found out only after the request's slot was given back.
   void report_late_failure(time_point now);
+  /// An active check found the member well: closed at once. A bench stays.
+  void close();
+  /// An active check found it well enough to be tried: half-open at once, if it is open.
+  void let_probe(time_point now);
+  /// An active check found it still down: an open breaker stays so for its whole time again.
+  void stay_open(time_point now);
   /// Keeps everyone out until `until`; the later of two wins. Not a failure.
   void bench(time_point until);
   [[nodiscard]] bool benched(time_point now) const { return now < benched_until_; }

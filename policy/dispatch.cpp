@@ -26,7 +26,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     for (auto actor : asked)
       release(actor, outcome::neutral, true);
   for (auto actor : x.trail) {
-    held_.push_back(actor);
+    held_.push_back({actor, hold_});
     std::erase(tickets_, actor); // A ticket became a permit.
   }
   if (x.why == refusal::none) {
@@ -50,7 +50,8 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
       if (id != 0) charged_.insert(id);
     const auto& here = stages_[at_];
     note(now, "attempt", here.label + "/" + model->name, "granted");
-    return start_attempt{model->name, here.label, here.group_name, here.tier_name, here.timeout};
+    return start_attempt{model->name,    here.label,   here.group_name,
+                         here.tier_name, here.timeout, here.hedge_after};
   }
   std::erase(tickets_, x.by); // A refusal uses up a ticket.
   note_refusal(x, now);
@@ -75,7 +76,10 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   case level::tier: refuse_stages(&stage::tier, x.by); break;
   case level::model:
     seen.passed.insert(x.by);
-    if (closed) seen.bad.insert(x.by);
+    if (closed) {
+      seen.bad.insert(x.by);
+      seen.shut.insert(x.by);
+    }
     if (pick(at_) == nullptr) seen.refused = true;
     break;
   }
@@ -113,31 +117,58 @@ action dispatch::on_slept(time_point now) {
   return next_candidate(now);
 }
 
-action dispatch::on_failure(const attempt_result& x, time_point now) {
-  live_ = false;
+/// What a failed attempt at `failed` means for what may be tried later.
+void dispatch::note_failure(const attempt_result& x, path_id failed, time_point now) {
   auto& seen = visits_[at_];
   const auto& here = stages_[at_];
-  const auto* model = model_in(at_, model_);
+  const auto* model = model_in(at_, failed);
   const auto rule = rule_of(x.kind);
   note(now, "failed", here.label + "/" + model->name, std::string{to_string(x.kind)});
   if (rule.counts) {
     seen.blamed = true;
-    seen.bad.insert(model_);
+    seen.bad.insert(failed);
   }
+  if (x.model_closed_for > duration::zero()) seen.shut.insert(failed);
+  const bool may_retry = rule.retry_here && !rule.bench && x.model_closed_for == duration::zero();
+  if (!may_retry) seen.no_retry.insert(failed);
+  if (rule.retry_here && rule.bench && tries_[failed] <= here.max_retries)
+    later_.push_back({at_, failed, now + x.model_closed_for});
+  if (rule.move_on) {
+    lost_provider_ = model->provider;
+    lost_group_ = here.group;
+  }
+}
+
+action dispatch::on_failure(const attempt_result& x, time_point now) {
+  live_ = false;
+  const auto& here = stages_[at_];
+  const auto failed = model_;
+  note_failure(x, failed, now);
   // The tier is asked anew for each attempt; what lies above it is kept while we stay.
-  const auto keep = std::find(held_.begin(), held_.end(), here.tier) - held_.begin();
+  const auto keep =
+      std::find_if(held_.begin(), held_.end(), [&](const auto& h) { return h.actor == here.tier; })
+      - held_.begin();
   release_from(static_cast<std::size_t>(keep), outcome::neutral, false);
-  if (x.committed || !rule.move_on) {
+  const bool on = rule_of(x.kind).move_on || follow_cause(x.kind, *model_in(at_, failed));
+  if (x.committed || !on) {
     leave(at_, std::nullopt);
     return finish({give_up::kind::upstream, {}, refusal::none}, now);
   }
-  lost_provider_ = model->provider;
-  lost_group_ = here.group;
-  const bool may_retry = rule.retry_here && !rule.bench && x.model_closed_for == duration::zero();
-  if (!may_retry) seen.no_retry.insert(model_);
-  if (rule.retry_here && rule.bench && tries_[model_] <= here.max_retries)
-    later_.push_back({at_, model_, now + x.model_closed_for});
   begin_pass();
+  if (auto next = try_here(x, now)) return *next;
+  const auto from = at_;
+  visits_[from].left = true;
+  const auto to = first_eligible();
+  leave(from, to);
+  if (to)
+    note(now, "move", stages_[*to].label,
+         std::string{rule_of(x.kind).move_on ? to_string(here.strategy) : to_string(x.kind)});
+  return next_candidate(now);
+}
+
+/// The next attempt in the stage of the one that failed, if there is one.
+std::optional<action> dispatch::try_here(const attempt_result& x, time_point now) {
+  auto& seen = visits_[at_];
   while (const auto* next = pick(at_)) {
     if (tries_.count(next->id) == 0) return ask_stage(at_, next->id);
     // The same model again: full jitter over a doubling base; Retry-After is the floor.
@@ -146,8 +177,9 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
     const auto cap = std::min<duration>(longest, plan_->retry_delay * (1LL << doublings));
     auto wait = duration{std::uniform_int_distribution<std::int64_t>{0, cap.count()}(random_)};
     if (next->id == model_ && x.retry_after) wait = std::max(wait, *x.retry_after);
-    if (wait >= terms_.deadline - now) {
-      seen.no_retry.insert(next->id); // Longer than the time left.
+    // Longer than the time left, or too many retries of this target already.
+    if (wait >= terms_.deadline - now || !take_retry(now)) {
+      seen.no_retry.insert(next->id);
       continue;
     }
     if (wait == duration::zero()) return ask_stage(at_, next->id);
@@ -158,24 +190,15 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
              + " ms");
     return sleep_until{now + wait};
   }
-  std::optional<std::size_t> to;
-  const auto from = at_;
-  visits_[from].left = true;
-  for (std::size_t i = 0; i < stages_.size() && !to; ++i)
-    if (eligible(i)) to = i;
-  leave(from, to);
-  if (to) note(now, "move", stages_[*to].label, std::string{to_string(here.strategy)});
-  return next_candidate(now);
+  return std::nullopt;
 }
 
 action dispatch::on_success(std::int64_t tokens, time_point now) {
   live_ = false;
   note(now, "answered", stages_[at_].label, "");
-  while (!held_.empty()) {
-    const auto actor = held_.back();
-    held_.pop_back();
-    release(actor, outcome::success, false, tokens);
-  }
+  hedge_lost(now);
+  while (!held_.empty())
+    release_last(outcome::success, false, tokens);
   drop_tickets();
   return done{};
 }

@@ -7,6 +7,7 @@
 #include "policy/gate.hpp"
 #include "policy/topology.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -22,6 +23,8 @@ struct request_terms {
   time_point deadline{};     ///< Nothing of the request outlives it.
   std::uint8_t priority = 5; ///< 0 goes first, 9 last.
   std::int64_t tokens = 0;   ///< Estimate of prompt plus answer, in LLM tokens.
+  /// Asks the target's retry budget for one retry or hedge. Null: there is always one.
+  std::function<bool(time_point)> take_retry = nullptr;
 };
 
 /// Ask `route.front()` for admission; it passes the request on down the route.
@@ -30,6 +33,7 @@ struct ask_admission {
   std::vector<path_id> route;   ///< Actors still to pass, in order; the first is asked.
   std::vector<path_id> avoid;   ///< Models that the tier should put last (tried already).
   std::vector<path_id> exclude; ///< Models that the tier must leave out.
+  std::vector<path_id> closed;  ///< Models of the tier that are open or benched.
   std::vector<path_id> charged; ///< Actors that this request has paid already.
   std::int64_t tokens = 0;
 };
@@ -47,6 +51,7 @@ struct start_attempt {
   std::string group; ///< Empty: a model by itself.
   std::string tier;
   duration timeout{};
+  std::optional<duration> hedge_after; ///< When to call ask_hedge().
 };
 
 struct sleep_until {
@@ -86,7 +91,7 @@ struct admission_answer {
 struct actor_release {
   path_id actor = 0;
   gate_release release;
-  path_id pool_member = 0; ///< At a pool: whose outcome it is.
+  path_id member = 0; ///< At a pool or tier: whose outcome it is.
 };
 
 /// How an attempt ended, as far as decisions need it.
@@ -102,8 +107,8 @@ struct attempt_result {
 /// One line of the decision record.
 struct step {
   time_point at{};
-  std::string
-      what; ///< `refused`, `attempt`, `failed`, `wait`, `turn`, `backoff`, `move`, `give_up`.
+  std::string what; ///< `refused`, `attempt`, `hedge`, `failed`, `lost`, `wait`, `turn`, `backoff`,
+                    ///< `move`, `answered`, `give_up`, `abandoned`.
   std::string actor;  ///< Path or label.
   std::string reason; ///< In words.
 };
@@ -126,12 +131,30 @@ public:
   /// The client left or the router stops: gives everything back.
   void abandon(time_point now, std::int64_t tokens = -1);
 
+  // Hedging (dispatch_hedge.cpp): a second attempt beside the one that runs.
+  /// The running attempt is late: asks the tier for another model under `hold`, an id of its own.
+  /// Nothing if there is none to ask or the retry budget is spent.
+  [[nodiscard]] std::optional<ask_admission> ask_hedge(hold_id hold, time_point now);
+  /// Nothing if it was refused.
+  [[nodiscard]] std::optional<start_attempt> on_hedge_admission(const admission_answer& x,
+                                                                time_point now);
+  /// The hedge began to answer first, and is the attempt from now on; the other one is lost.
+  void hedge_won(time_point now);
+  /// The other attempt began to answer first, or the request ends. `started`: it was sent.
+  void hedge_lost(time_point now, bool started = true);
+  /// The hedge failed; the attempt goes on. Its model must have been told before.
+  void on_hedge_failure(const attempt_result& x, time_point now);
+  /// The attempt failed in a way that moves on, while its hedge runs: that is the attempt from now
+  /// on. The failed model must have been told before.
+  void hand_over(const attempt_result& x, time_point now);
+
   /// What must be told to actors now, in order; call after each of the above.
   [[nodiscard]] std::vector<actor_release> take_releases();
   /// The release that tells the attempt's own model of a failure. Its answer says how long the
-  /// model stays closed.
-  [[nodiscard]] actor_release
-  failure_release(failure_class kind, std::optional<duration> retry_after, std::int64_t tokens);
+  /// model stays closed. `of_hedge`: the hedge's.
+  [[nodiscard]] actor_release failure_release(failure_class kind,
+                                              std::optional<duration> retry_after,
+                                              std::int64_t tokens, bool of_hedge = false);
 
   [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
   [[nodiscard]] const std::vector<step>& steps() const { return steps_; }
@@ -149,15 +172,26 @@ private:
     bool refused = false;       // Its tier, group or pool refused in this pass.
     std::uint32_t attempts = 0;
     std::uint32_t retries = 0;
-    bool left = false;     // No further attempts here.
-    bool blamed = false;   // A failure that counts happened here.
-    std::set<path_id> bad; // Models that failed so, or are closed.
-    bool closed = false;   // Its tier, group or pool member is closed.
+    bool left = false;      // No further attempts here.
+    bool blamed = false;    // A failure that counts happened here.
+    std::set<path_id> bad;  // Models that failed so, or are closed.
+    std::set<path_id> shut; // Models that are open or benched.
+    bool closed = false;    // Its tier, group or pool member is closed.
   };
   struct later { // A model that may be tried again when its bench ends.
     std::size_t stage;
     path_id model;
     time_point when;
+  };
+
+  struct holding { // An actor that holds something for us, and under which id.
+    path_id actor;
+    hold_id hold;
+  };
+  struct hedge {
+    hold_id hold;
+    path_id model = 0; // 0: asked, not granted yet.
+    std::vector<path_id> held;
   };
 
   // Choosing (dispatch_choice.cpp).
@@ -166,6 +200,12 @@ private:
   bool may_try(std::size_t index, const stage_model& x) const;
   const stage_model* pick(std::size_t index) const;
   const stage_model* model_in(std::size_t index, path_id id) const;
+  void promote_hedge(std::int64_t tokens);
+  std::optional<std::size_t> first_eligible() const;
+  bool follow_cause(failure_class kind, const stage_model& failed);
+  bool take_retry(time_point now);
+  void note_failure(const attempt_result& x, path_id failed, time_point now);
+  std::optional<action> try_here(const attempt_result& x, time_point now);
   action next_candidate(time_point now);
   action ask_stage(std::size_t index, path_id model);
   action exhausted(time_point now);
@@ -178,11 +218,14 @@ private:
 
   // Holding (dispatch_holds.cpp).
   std::vector<path_id> full_route(std::size_t index, path_id model) const;
-  void release(path_id actor, outcome result, bool refund, std::int64_t tokens = -1);
+  void release(path_id actor, outcome result, bool refund, std::int64_t tokens = -1,
+               hold_id hold = 0);
+  void release_last(outcome result, bool refund, std::int64_t tokens = -1);
+  bool drop_held(path_id actor);
   void release_from(std::size_t first, outcome result, bool refund);
   void drop_tickets();
   bool failed_whole(std::size_t index) const;
-  void blame(path_id actor, path_id pool_member);
+  void blame(path_id actor, path_id member);
   void blame_outer(const stage& from);
   void leave(std::size_t index, std::optional<std::size_t> next);
   level level_of(path_id id) const;
@@ -200,17 +243,19 @@ private:
   bool ordered_ = false; // The pool has chosen the order of its members.
   std::size_t at_ = 0;   // Stage being asked or attempted.
   std::optional<std::size_t> last_attempt_stage_;
-  path_id model_ = 0;                          // Model being attempted.
-  bool live_ = false;                          // An attempt runs.
-  bool waiting_ = false;                       // Waits in the queue of asked_.
-  std::vector<path_id> asked_;                 // Route of the pending ask.
-  std::vector<path_id> held_;                  // Actors that hold something for us, top down.
+  path_id model_ = 0;          // Model being attempted.
+  bool live_ = false;          // An attempt runs.
+  bool waiting_ = false;       // Waits in the queue of asked_.
+  std::vector<path_id> asked_; // Route of the pending ask.
+  std::vector<holding> held_;  // Top down.
+  std::optional<hedge> hedge_;
   std::vector<path_id> tickets_;               // Actors that keep a permit for us.
   std::set<std::pair<path_id, path_id>> told_; // Levels (and pool members) told of a failure.
   std::set<path_id> charged_;                  // Levels that count requests and were paid.
   std::map<path_id, std::uint32_t> tries_;     // Attempts by model.
   std::optional<std::string> lost_provider_;   // provider_failover: whom to leave.
   path_id lost_group_ = 0;
+  std::optional<std::vector<std::size_t>> only_; // A cause led here: these stages and no others.
   std::vector<later> later_;
   std::uint32_t attempts_ = 0;
   std::uint32_t moves_ = 0;

@@ -15,9 +15,52 @@ const stage_model* dispatch::model_in(std::size_t index, path_id id) const {
 bool dispatch::eligible(std::size_t index) const {
   const auto& seen = visits_[index];
   if (seen.left || seen.refused) return false;
+  if (only_ ? std::find(only_->begin(), only_->end(), index) == only_->end()
+            : stages_[index].reserve)
+    return false;
   const bool moves = last_attempt_stage_ ? index != *last_attempt_stage_ : index != 0;
   if (moves && (!plan_->fallback || moves_ >= plan_->max_moves)) return false;
   return pick(index) != nullptr;
+}
+
+std::optional<std::size_t> dispatch::first_eligible() const {
+  if (only_) {
+    const auto i = std::find_if(only_->begin(), only_->end(), [&](auto x) { return eligible(x); });
+    return i == only_->end() ? std::nullopt : std::optional{*i};
+  }
+  for (std::size_t i = 0; i < stages_.size(); ++i)
+    if (eligible(i)) return i;
+  return std::nullopt;
+}
+
+/// Fallback by cause, where the stage asks for it. @returns Whether the request goes on.
+bool dispatch::follow_cause(failure_class kind, const stage_model& failed) {
+  const bool overflow = kind == failure_class::context_overflow;
+  if (!overflow && kind != failure_class::content_policy) return false;
+  const auto& route = overflow ? stages_[at_].on_overflow : stages_[at_].on_policy;
+  if (!route.tiers.empty()) {
+    std::vector<std::size_t> to;
+    for (auto tier : route.tiers)
+      for (std::size_t i = 0; i < stages_.size(); ++i)
+        if (stages_[i].tier == tier && !visits_[i].left) to.push_back(i);
+    only_ = std::move(to);
+    // The request is wrong for where it came from, not for where it goes.
+    visits_[at_].left = true;
+    return true;
+  }
+  if (!route.next) return false;
+  if (overflow && failed.context_window)
+    for (std::size_t i = 0; i < stages_.size(); ++i)
+      for (const auto& x : stages_[i].models)
+        if (x.context_window && *x.context_window <= *failed.context_window)
+          visits_[i].no_retry.insert(x.id);
+  return true;
+}
+
+bool dispatch::take_retry(time_point now) {
+  if (!terms_.take_retry || terms_.take_retry(now)) return true;
+  note(now, "refused", plan_->target, "retry budget spent");
+  return false;
 }
 
 /// A move that the group's strategy makes within a tier; it is no retry.
@@ -84,12 +127,9 @@ action dispatch::next_candidate(time_point now) {
   if (now >= terms_.deadline) return finish({give_up::kind::deadline, {}, refusal::none}, now);
   if (plan_->rotates && !ordered_ && !blocked_) return ask_stage(0, 0);
   if (!blocked_)
-    for (std::size_t i = 0; i < stages_.size(); ++i)
-      if (eligible(i)) {
-        const auto& seen = visits_[i];
-        // The tier chooses on the first visit; later it has told its order.
-        return ask_stage(i, seen.order.empty() ? 0 : pick(i)->id);
-      }
+    if (const auto i = first_eligible())
+      // The tier chooses on the first visit; later it has told its order.
+      return ask_stage(*i, visits_[*i].order.empty() ? 0 : pick(*i)->id);
   return exhausted(now);
 }
 
@@ -99,7 +139,7 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
   const bool alone = here.tier == 0;
   const auto wanted = full_route(index, alone ? here.models.front().id : model);
   std::size_t common = 0;
-  while (common < held_.size() && common < wanted.size() && held_[common] == wanted[common])
+  while (common < held_.size() && common < wanted.size() && held_[common].actor == wanted[common])
     ++common;
   release_from(common, outcome::neutral, true);
   ask_admission x;
@@ -107,6 +147,7 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
   x.route.assign(wanted.begin() + static_cast<std::ptrdiff_t>(common), wanted.end());
   x.tokens = terms_.tokens;
   x.charged.assign(charged_.begin(), charged_.end());
+  x.closed.assign(visits_[index].shut.begin(), visits_[index].shut.end());
   for (const auto& m : here.models) {
     if (!may_try(index, m))
       x.exclude.push_back(m.id);
@@ -119,7 +160,9 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
 
 void dispatch::note_refusal(const admission_answer& x, time_point now) {
   last_refusal_ = x.why;
-  note(now, "refused", name(x.by), std::string{to_string(x.why)});
+  std::string why{to_string(x.why)};
+  if (x.next != 0) why += ", next " + name(x.next);
+  note(now, "refused", name(x.by), std::move(why));
   if (x.why == refusal::saturated || x.why == refusal::queue_full) {
     if (std::find(saturated_.begin(), saturated_.end(), x.by) == saturated_.end())
       saturated_.push_back(x.by);
@@ -134,7 +177,9 @@ void dispatch::apply_member_order(const std::vector<path_id>& members) {
   std::vector<stage> sorted;
   for (auto member : members)
     for (const auto& x : stages_)
-      if (x.pool_member == member) sorted.push_back(x);
+      if (x.pool_member == member && !x.reserve) sorted.push_back(x);
+  for (const auto& x : stages_)
+    if (x.reserve) sorted.push_back(x);
   stages_ = std::move(sorted);
   visits_.assign(stages_.size(), {});
   ordered_ = true;
@@ -182,7 +227,7 @@ action dispatch::retry_later(time_point now) {
     auto& seen = visits_[x.stage];
     const bool moves = last_attempt_stage_ && x.stage != *last_attempt_stage_;
     if (x.when >= terms_.deadline || seen.retries >= stages_[x.stage].max_retries
-        || (moves && moves_ >= plan_->max_moves))
+        || (moves && moves_ >= plan_->max_moves) || only_ || !take_retry(now))
       continue;
     drop_tickets();
     resume_ = {x.stage, x.model};
@@ -199,8 +244,9 @@ action dispatch::retry_later(time_point now) {
 
 action dispatch::finish(give_up x, time_point now) {
   bool blamed = false, all = true;
+  hedge_lost(now);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    all = all && failed_whole(i);
+    all = all && (stages_[i].reserve || failed_whole(i));
     if (!visits_[i].blamed) continue;
     blamed = true;
     blame_outer(stages_[i]);

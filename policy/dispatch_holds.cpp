@@ -32,20 +32,31 @@ std::vector<path_id> dispatch::full_route(std::size_t index, path_id model) cons
   return route;
 }
 
-void dispatch::release(path_id actor, outcome result, bool refund, std::int64_t tokens) {
+void dispatch::release(path_id actor, outcome result, bool refund, std::int64_t tokens,
+                       hold_id hold) {
   actor_release x;
   x.actor = actor;
-  x.release = {hold_, result, refund && charged_.count(actor) == 0, tokens, {}};
-  if (actor == plan_->pool && at_ < stages_.size()) x.pool_member = stages_[at_].pool_member;
+  x.release = {hold != 0 ? hold : hold_, result, refund && charged_.count(actor) == 0, tokens, {}};
+  if (at_ < stages_.size()) {
+    if (actor == plan_->pool) x.member = stages_[at_].pool_member;
+    if (actor == stages_[at_].tier) x.member = model_;
+  }
   releases_.push_back(x);
 }
 
+void dispatch::release_last(outcome result, bool refund, std::int64_t tokens) {
+  const auto x = held_.back();
+  held_.pop_back();
+  release(x.actor, result, refund, tokens, x.hold);
+}
+
 void dispatch::release_from(std::size_t first, outcome result, bool refund) {
-  while (held_.size() > first) {
-    const auto actor = held_.back();
-    held_.pop_back();
-    release(actor, result, refund);
-  }
+  while (held_.size() > first)
+    release_last(result, refund);
+}
+
+bool dispatch::drop_held(path_id actor) {
+  return std::erase_if(held_, [&](const auto& x) { return x.actor == actor; }) != 0;
 }
 
 void dispatch::drop_tickets() {
@@ -55,15 +66,22 @@ void dispatch::drop_tickets() {
 }
 
 actor_release dispatch::failure_release(failure_class kind, std::optional<duration> retry_after,
-                                        std::int64_t tokens) {
+                                        std::int64_t tokens, bool of_hedge) {
   const auto rule = rule_of(kind);
   actor_release x;
-  x.actor = model_;
-  x.release.id = hold_;
+  x.actor = of_hedge ? hedge_->model : model_;
+  x.release.id = of_hedge ? hedge_->hold : hold_;
+  if (!of_hedge)
+    for (const auto& h : held_)
+      if (h.actor == model_) x.release.id = h.hold;
   x.release.result = rule.counts ? outcome::failure : outcome::neutral;
   x.release.tokens = tokens;
   if (rule.bench) x.release.bench = bench_time(kind, retry_after);
-  std::erase(held_, model_);
+  if (of_hedge) {
+    std::erase(hedge_->held, x.actor);
+  } else {
+    drop_held(model_);
+  }
   return x;
 }
 
@@ -81,11 +99,14 @@ duration dispatch::bench_time(failure_class kind, std::optional<duration> retry_
 }
 
 // Tells `actor` once of a failure that counts against it; its hold, if any, ends with that.
-void dispatch::blame(path_id actor, path_id pool_member) {
-  if (actor == 0 || !told_.insert({actor, pool_member}).second) return;
-  const bool whole = pool_member == 0;
-  if (whole) std::erase(held_, actor);
-  releases_.push_back({actor, {whole ? hold_ : 0, outcome::failure, false, -1, {}}, pool_member});
+void dispatch::blame(path_id actor, path_id member) {
+  if (actor == 0 || !told_.insert({actor, member}).second) return;
+  const bool whole = member == 0;
+  hold_id hold = whole ? hold_ : 0;
+  for (const auto& x : held_)
+    if (whole && x.actor == actor) hold = x.hold;
+  if (whole) drop_held(actor);
+  releases_.push_back({actor, {hold, outcome::failure, false, -1, {}}, member});
 }
 
 /// Whether nothing of the stage is left that could have answered: a healthy sibling clears its
@@ -124,8 +145,9 @@ void dispatch::blame_outer(const stage& from) {
 }
 
 void dispatch::abandon(time_point now, std::int64_t tokens) {
-  if (live_ && model_ != 0 && std::erase(held_, model_) != 0)
-    release(model_, outcome::neutral, false, tokens);
+  hedge_lost(now);
+  if (live_ && !held_.empty() && held_.back().actor == model_)
+    release_last(outcome::neutral, false, tokens);
   // A pending ask is given back by whoever receives its late answer.
   if (waiting_) release(asked_.front(), outcome::neutral, true);
   release_from(0, outcome::neutral, !live_);

@@ -72,6 +72,8 @@ public:
   /// Waiters that hold a ticket since the last call; each must be told.
   [[nodiscard]] std::vector<hold_id> woken(time_point now);
   void apply(const gate_settings& settings, time_point now);
+  /// See breaker::let_probe.
+  void let_probe(time_point now) { breaker_.let_probe(now); }
 
   [[nodiscard]] gate_snapshot snapshot(time_point now) const;
   [[nodiscard]] duration breaker_wait(time_point now) const { return breaker_.wait(now); }

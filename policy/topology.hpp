@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,17 +40,25 @@ struct actor_spec {
   std::vector<std::vector<path_id>> member_routes;
   /// Pool: identity of each member, `pool_member` of stages.
   std::vector<path_id> member_ids;
-  breaker_settings ejection; ///< Pool: when a member is put out.
-  duration health_check_interval{};
-  path_id lower = 0; ///< Tier: the next tier by priority; 0: none.
+  breaker_settings ejection;        ///< Pool: when a member is put out.
+  duration health_check_interval{}; ///< Pool: active checks of ejected members; 0: none.
+  duration slow_start{};            ///< Tier, pool: of members that come back.
+  path_id lower = 0;                ///< Tier: the next tier by priority; 0: none.
   bool operator==(const actor_spec&) const = default;
 };
 
 /// A model as a stage sees it.
 struct stage_model {
   path_id id = 0;
-  std::string name;     ///< `openai-gpt4`
-  std::string provider; ///< Key of the provider.
+  std::string name;                                           ///< `openai-gpt4`
+  std::string provider;                                       ///< Key of the provider.
+  std::optional<std::uint32_t> context_window = std::nullopt; ///< LLM tokens.
+};
+
+/// Where a request goes from a stage for one cause; neither: nowhere.
+struct cause_route {
+  bool next = false;          ///< On by the usual order.
+  std::vector<path_id> tiers; ///< To these stages and nowhere else.
 };
 
 /// One tier (or one plain model) in the order in which a request tries them.
@@ -65,6 +74,9 @@ struct stage {
   fallback_strategy strategy = fallback_strategy::echelon_down;
   duration timeout{};
   std::uint32_t max_retries = 0;
+  std::optional<duration> hedge_after;
+  cause_route on_overflow, on_policy;
+  bool reserve = false; ///< Reached by a cause alone.
 };
 
 /// How a request for one target goes.

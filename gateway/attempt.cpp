@@ -1,0 +1,189 @@
+#include "gateway/attempt.hpp"
+
+#include "providers/text.hpp"
+
+#include <algorithm>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+using policy::clock;
+using policy::failure_class;
+using providers::upstream_failure;
+
+namespace {
+
+upstream_failure of_transport(const providers::transport_error& x) {
+  upstream_failure f;
+  switch (x.why) {
+  case providers::transport_error::reason::timeout:
+    f.kind = failure_class::timeout;
+    f.code = "upstream_timeout";
+    break;
+  case providers::transport_error::reason::too_large:
+    f.kind = failure_class::invalid_reply;
+    f.code = "reply_too_large";
+    break;
+  case providers::transport_error::reason::network:
+  case providers::transport_error::reason::cancelled:
+    f.kind = failure_class::network;
+    f.code = "upstream_unreachable";
+    break;
+  }
+  f.type = "upstream_error";
+  f.message = x.message;
+  return f;
+}
+
+std::int64_t unix_seconds(std::chrono::system_clock::time_point x) {
+  return std::chrono::duration_cast<std::chrono::seconds>(x.time_since_epoch()).count();
+}
+
+} // namespace
+
+upstream_attempt::upstream_attempt(attempt_terms terms, providers::transport& upstreams)
+    : terms_(std::move(terms)), upstreams_(upstreams) {}
+
+void upstream_attempt::cancel() {
+  if (from_) from_->cancel();
+}
+
+double upstream_attempt::seconds() const {
+  return std::chrono::duration<double>(clock::now() - begun_).count();
+}
+
+policy::attempt_result upstream_attempt::result(bool committed) const {
+  policy::attempt_result r;
+  if (failure_) {
+    r.kind = failure_->kind;
+    r.retry_after = failure_->retry_after;
+  }
+  r.committed = committed;
+  r.tokens = usage_ ? usage_->prompt_tokens + usage_->completion_tokens : -1;
+  return r;
+}
+
+void upstream_attempt::fail(upstream_failure x) {
+  // An upstream may repeat the key that it was sent.
+  providers::scrub_failure(x, key_);
+  failure_ = std::move(x);
+}
+
+asio::awaitable<void> upstream_attempt::begin() {
+  begun_ = clock::now();
+  std::optional<upstream_failure> broken;
+  try {
+    co_await exchange();
+  } catch (const providers::transport_error& error) {
+    broken = of_transport(error);
+  }
+  if (broken) fail(std::move(*broken));
+  // A connection that is not wanted any more goes back to the pool, or ends.
+  if (failure_ || finished_) from_.reset();
+  done_ = true;
+}
+
+asio::awaitable<void> upstream_attempt::exchange() {
+  const auto* model = terms_.config.model(terms_.model);
+  const auto provider =
+      model ? terms_.config.providers.find(model->provider) : terms_.config.providers.end();
+  if (provider == terms_.config.providers.end()) {
+    upstream_failure nowhere;
+    nowhere.kind = failure_class::untranslatable;
+    nowhere.message = "model '" + terms_.model + "' has no provider";
+    fail(std::move(nowhere));
+    co_return;
+  }
+  const auto& wire = providers::adapter_for(provider->second.kind);
+  const auto& keys = provider->second.api_keys;
+  if (!keys.empty()) key_ = keys[terms_.turn % keys.size()];
+  const providers::attempt_context context{provider->second, *model, terms_.parameters, key_};
+  auto built = wire.build(terms_.request, context);
+  dropped_ = std::move(built.dropped);
+  if (built.failure) {
+    fail(std::move(*built.failure));
+    co_return;
+  }
+  from_ = upstreams_.open(provider->second);
+  from_->expires_at(std::min(terms_.deadline, begun_ + terms_.timeout));
+  const auto head = co_await from_->start(std::move(built.request));
+  if (head.status < 200 || head.status > 299) {
+    co_await read_failure(wire, head);
+  } else if (terms_.request.stream) {
+    co_await read_first(wire);
+  } else {
+    co_await read_plain(wire);
+  }
+}
+
+/// The body, up to `most` bytes; longer ones are cut or thrown as too_large.
+asio::awaitable<std::string> upstream_attempt::read_all(std::size_t most, bool cut) {
+  std::string body;
+  for (;;) {
+    auto piece = co_await from_->read();
+    if (piece.empty()) break;
+    body += piece;
+    if (body.size() <= most) continue;
+    if (cut) break;
+    throw providers::transport_error{providers::transport_error::reason::too_large,
+                                     "the answer is larger than server.max_reply_bytes"};
+  }
+  co_return body;
+}
+
+asio::awaitable<void> upstream_attempt::read_failure(const providers::adapter& wire,
+                                                     const providers::response_head& head) {
+  constexpr std::size_t most = 65536; // Of an error's body; the rest tells nothing more.
+  const auto body = co_await read_all(most, true);
+  fail(wire.parse_error(head.status, head.headers, body, std::chrono::system_clock::now()));
+}
+
+asio::awaitable<void> upstream_attempt::read_plain(const providers::adapter& wire) {
+  const auto body = co_await read_all(terms_.config.server.max_reply_bytes, false);
+  auto reply = wire.parse(terms_.request, body);
+  finished_ = true;
+  if (reply.failure) {
+    fail(std::move(*reply.failure));
+    co_return;
+  }
+  plain = std::move(reply.body);
+  // Anthropic and Gemini tell no time.
+  if (plain.is_object() && plain.value("created", 1) == 0)
+    plain["created"] = unix_seconds(terms_.wall);
+  usage_ = reply.usage;
+}
+
+asio::awaitable<void> upstream_attempt::read_first(const providers::adapter& wire) {
+  decoder_ = wire.decode_stream(terms_.request, unix_seconds(terms_.wall));
+  // Before content only the first wait counts: pings and empty chunks do not extend it.
+  while (!content_ && !finished_ && !failure_)
+    content_ = co_await read_piece(chunks);
+}
+
+/// @returns Whether content was among what came.
+asio::awaitable<bool> upstream_attempt::read_piece(std::vector<nlohmann::json>& to) {
+  const auto piece = co_await from_->read();
+  auto update = piece.empty() ? decoder_->finish() : decoder_->feed(piece);
+  for (auto& chunk : update.chunks)
+    to.push_back(std::move(chunk));
+  if (update.usage) usage_ = update.usage;
+  finished_ = update.finished || piece.empty();
+  if (update.failure) fail(std::move(*update.failure));
+  co_return update.content;
+}
+
+asio::awaitable<std::vector<nlohmann::json>> upstream_attempt::more() {
+  std::vector<nlohmann::json> found;
+  from_->expires_at(std::min(terms_.deadline, clock::now() + terms_.timeout));
+  std::optional<upstream_failure> broken;
+  try {
+    static_cast<void>(co_await read_piece(found));
+  } catch (const providers::transport_error& error) {
+    broken = of_transport(error);
+  }
+  if (broken) fail(std::move(*broken));
+  if (failure_ || finished_) from_.reset();
+  co_return found;
+}
+
+} // namespace echelon::gateway

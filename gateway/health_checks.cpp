@@ -1,0 +1,124 @@
+#include "gateway/health_checks.hpp"
+
+#include "gateway/attempt.hpp"
+#include "gateway/await_answer.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <memory>
+#include <set>
+
+namespace echelon::gateway {
+
+namespace asio = boost::asio;
+using policy::clock;
+using policy::path_id;
+
+namespace {
+
+using member_key = std::pair<path_id, path_id>; // Pool and member.
+
+/// Members that are being asked now.
+using busy_members = std::shared_ptr<std::set<member_key>>;
+
+providers::canonical_request ping() {
+  providers::canonical_request x;
+  x.body = {{"messages", {{{"role", "user"}, {"content", "ping"}}}}, {"max_tokens", 1}};
+  return x;
+}
+
+/// Whether the model is there: any answer, or a refusal that is about this request alone.
+bool alive(const upstream_attempt& x) {
+  if (!x.failure()) return true;
+  const auto rule = policy::rule_of(x.failure()->kind);
+  return !rule.counts && !rule.bench && !rule.retry_here && x.failure()->status != 0;
+}
+
+asio::awaitable<bool> ask_model(const snapshot& config, const policy::stage& stage,
+                                const policy::stage_model& model, providers::transport& upstreams) {
+  constexpr policy::duration most = std::chrono::seconds{10};
+  const auto request = ping();
+  attempt_terms terms{*config.config,
+                      request,
+                      {},
+                      model.name,
+                      0,
+                      std::min(stage.timeout, most),
+                      clock::now() + most,
+                      std::chrono::system_clock::now()};
+  upstream_attempt x{std::move(terms), upstreams};
+  co_await x.begin();
+  co_return alive(x);
+}
+
+asio::awaitable<void> ask_member(router& of, std::shared_ptr<const snapshot> config,
+                                 std::shared_ptr<const policy::plan> plan, path_id member,
+                                 providers::transport& upstreams, busy_members busy) {
+  auto& actors = of.hierarchy();
+  bool healthy = false;
+  for (const auto& stage : plan->stages) {
+    if (stage.pool_member != member) continue;
+    for (const auto& model : stage.models) {
+      if (!co_await ask_model(*config, stage, model, upstreams)) continue;
+      healthy = true;
+      for (const auto id : {model.id, stage.tier, stage.group})
+        actors.tell_health(id, 0, true);
+      break;
+    }
+    if (healthy) break;
+  }
+  actors.tell_health(plan->pool, member, healthy);
+  of.counters().health_check(plan->target, healthy);
+  spdlog::info("pool {} member {}: health check {}", plan->target, config->topology->path(member),
+               healthy ? "answered, it is back" : "failed, it stays out");
+  busy->erase({plan->pool, member});
+}
+
+} // namespace
+
+asio::awaitable<void> check_health(router& of, providers::transport& upstreams,
+                                   std::shared_ptr<asio::steady_timer> tick) {
+  constexpr policy::duration step = std::chrono::milliseconds{250}; // A reload is seen so late.
+  auto executor = co_await asio::this_coro::executor;
+  const auto busy = std::make_shared<std::set<member_key>>();
+  std::map<path_id, policy::time_point> due;
+  for (;;) {
+    const auto config = of.current();
+    auto now = clock::now();
+    auto next = now + step;
+    for (const auto& pool : config->config->pools) {
+      if (pool.health_check_interval <= policy::duration::zero() || of.draining) continue;
+      const auto plan = config->topology->targets.at(pool.name);
+      const auto [at, fresh] = due.try_emplace(plan->pool, now + pool.health_check_interval);
+      // A shorter interval after a reload counts at once.
+      at->second = std::min(at->second, now + pool.health_check_interval);
+      if (now < at->second) {
+        next = std::min(next, at->second);
+        continue;
+      }
+      at->second = now + pool.health_check_interval;
+      next = std::min(next, at->second);
+      auto start = [&of, id = plan->pool](auto then) { of.hierarchy().state(id, std::move(then)); };
+      const auto state = co_await answer_of<std::optional<messages::actor_state>>(std::move(start));
+      if (!state) continue;
+      for (const auto& member : state->members) {
+        if (!member.ejected || !busy->insert({plan->pool, member.id}).second) continue;
+        auto ended = [](const std::exception_ptr&) {};
+        asio::co_spawn(executor, ask_member(of, config, plan, member.id, upstreams, busy),
+                       std::move(ended));
+      }
+    }
+    boost::system::error_code error;
+    tick->expires_at(next);
+    co_await tick->async_wait(asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return;
+  }
+}
+
+} // namespace echelon::gateway
