@@ -92,7 +92,9 @@ std::optional<messages::admit_reply> level_core::choose_member(messages::admit_r
   auto take = [&](std::size_t i) { passes_[msg.hold][i] = ejections_[i].pass(now); };
   if (!msg.route.empty()) {
     const auto i = member_on(msg.route);
-    if (!i || passes_[msg.hold].count(*i) != 0) return std::nullopt;
+    if (!i) return std::nullopt;
+    if (const auto own = passes_.find(msg.hold); own != passes_.end() && own->second.count(*i) != 0)
+      return std::nullopt;
     if (const auto wait = ejections_[*i].wait(now); wait > duration::zero())
       return refuse(msg, refusal::open, wait);
     take(*i);
@@ -237,10 +239,9 @@ void level_core::apply(const actor_spec& spec, time_point now) {
   }
 }
 
-bool level_core::finished(time_point now) const {
-  if (!retired_) return false; // Asked on each report: a snapshot is for those that leave.
+bool level_core::idle(time_point now) const {
   const auto x = gate_.snapshot(now);
-  return x.permits_used == 0 && x.waiting == 0;
+  return x.permits_used == 0 && x.waiting == 0 && passes_.empty();
 }
 
 messages::actor_state level_core::state(time_point now) const {

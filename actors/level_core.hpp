@@ -36,7 +36,9 @@ public:
   void apply(const policy::actor_spec& spec, policy::time_point now);
   /// From now on everybody is refused; what is held may end.
   void retire() { retired_ = true; }
-  [[nodiscard]] bool finished(policy::time_point now) const;
+  [[nodiscard]] bool finished(policy::time_point now) const { return retired_ && idle(now); }
+  /// Nothing is held and nobody waits.
+  [[nodiscard]] bool idle(policy::time_point now) const;
   [[nodiscard]] messages::actor_state state(policy::time_point now) const;
   [[nodiscard]] const policy::actor_spec& spec() const { return spec_; }
 

@@ -83,7 +83,7 @@ asio::awaitable<void> call::run() {
     broken = std::current_exception();
   }
   if (gone_ || broken) {
-    dispatch_->abandon(clock::now());
+    dispatch_->abandon(clock::now(), sent_);
     flush();
     client_.keep_alive = false;
     finish(499, gone_ ? "client left" : "writing to the client failed");
@@ -96,6 +96,7 @@ asio::awaitable<void> call::drive(policy::action next) {
     flush();
     if (gone_) co_return;
     if (auto* q = std::get_if<policy::ask_admission>(&next)) {
+      sent_ = false;
       const auto answer = co_await ask(std::move(*q));
       next = dispatch_->on_admission(answer, clock::now());
     } else if (const auto* w = std::get_if<policy::wait_turn>(&next)) {

@@ -80,6 +80,7 @@ private:
   attempt_ptr answer_; // The attempt whose answer the client gets.
   std::unique_ptr<stream_encoder> encoder_;
   bool gone_ = false;
+  bool sent_ = false; // The attempt that was granted last has begun.
 };
 
 } // namespace echelon::gateway

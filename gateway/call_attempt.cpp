@@ -47,6 +47,7 @@ void call::note_attempt(const upstream_attempt& x, std::string_view outcome) {
 asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
   auto first = prepare(x);
   route_ = first->label();
+  sent_ = true;
   answer_ = co_await first_to_begin(std::move(first), x);
   route_ = answer_->label();
   dropped_ = answer_->dropped();

@@ -28,6 +28,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   for (auto actor : x.trail) {
     held_.push_back({actor, hold_});
     std::erase(tickets_, actor); // A ticket became a permit.
+    if (actor == plan_->pool) held_member_ = stages_[at_].pool_member;
   }
   if (x.why == refusal::none) {
     drop_tickets();
@@ -141,6 +142,7 @@ void dispatch::note_failure(const attempt_result& x, path_id failed, time_point 
 
 action dispatch::on_failure(const attempt_result& x, time_point now) {
   live_ = false;
+  hedge_lost(now); // Asked for and not granted yet, at most.
   const auto& here = stages_[at_];
   const auto failed = model_;
   note_failure(x, failed, now);
@@ -169,6 +171,7 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
 /// The next attempt in the stage of the one that failed, if there is one.
 std::optional<action> dispatch::try_here(const attempt_result& x, time_point now) {
   auto& seen = visits_[at_];
+  if (seen.left) return std::nullopt; // A cause leads elsewhere.
   while (const auto* next = pick(at_)) {
     if (tries_.count(next->id) == 0) return ask_stage(at_, next->id);
     // The same model again: full jitter over a doubling base; Retry-After is the floor.

@@ -128,8 +128,9 @@ public:
   /// The attempt failed. Its own model must have been told before (see failure_release()).
   [[nodiscard]] action on_failure(const attempt_result& x, time_point now);
   [[nodiscard]] action on_success(std::int64_t tokens, time_point now);
-  /// The client left or the router stops: gives everything back.
-  void abandon(time_point now, std::int64_t tokens = -1);
+  /// The client left or the router stops: gives everything back. `sent`: the last attempt that was
+  /// to start was sent; else its units go back too.
+  void abandon(time_point now, bool sent);
 
   // Hedging (dispatch_hedge.cpp): a second attempt beside the one that runs.
   /// The running attempt is late: asks the tier for another model under `hold`, an id of its own.
@@ -249,6 +250,7 @@ private:
   std::vector<path_id> asked_; // Route of the pending ask.
   std::vector<holding> held_;  // Top down.
   std::optional<hedge> hedge_;
+  path_id held_member_ = 0;                    // Member that the pool's hold is for.
   std::vector<path_id> tickets_;               // Actors that keep a permit for us.
   std::set<std::pair<path_id, path_id>> told_; // Levels (and pool members) told of a failure.
   std::set<path_id> charged_;                  // Levels that count requests and were paid.

@@ -141,6 +141,12 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
   std::size_t common = 0;
   while (common < held_.size() && common < wanted.size() && held_[common].actor == wanted[common])
     ++common;
+  // The pool must say of each member whether it may be used.
+  if (plan_->pool != 0 && here.pool_member != held_member_) {
+    const auto pool = std::find_if(held_.begin(), held_.end(),
+                                   [&](const auto& h) { return h.actor == plan_->pool; });
+    common = std::min(common, static_cast<std::size_t>(pool - held_.begin()));
+  }
   release_from(common, outcome::neutral, true);
   ask_admission x;
   x.hold = hold_;

@@ -144,13 +144,13 @@ void dispatch::blame_outer(const stage& from) {
   if (from.pool_member != 0 && failed(&stage::pool_member)) blame(plan_->pool, from.pool_member);
 }
 
-void dispatch::abandon(time_point now, std::int64_t tokens) {
+void dispatch::abandon(time_point now, bool sent) {
   hedge_lost(now);
-  if (live_ && !held_.empty() && held_.back().actor == model_)
-    release_last(outcome::neutral, false, tokens);
+  const bool unused = !live_ || !sent;
+  if (live_ && !sent && --attempts_ == 0) charged_.clear(); // Nothing was bought.
   // A pending ask is given back by whoever receives its late answer.
   if (waiting_) release(asked_.front(), outcome::neutral, true);
-  release_from(0, outcome::neutral, !live_);
+  release_from(0, outcome::neutral, unused);
   drop_tickets();
   live_ = waiting_ = false;
   note(now, "abandoned", "", "the client left or the router stopped");

@@ -43,6 +43,7 @@ public:
   policy::time_point now{1000h};
   /// Replies of each model, in order; the last one repeats. None: it answers.
   std::map<std::string, std::deque<reply>> script;
+  std::function<bool(policy::time_point)> take_retry; ///< Null: retries are not budgeted.
 
   ending call(const std::string& target, const std::vector<std::string>& fallbacks = {},
               policy::duration timeout = 600s) {
@@ -51,7 +52,7 @@ public:
     if (!plan) throw std::runtime_error("no target " + target + unknown);
     const auto deadline = std::min(timeout, plan->total_timeout);
     ++holds_;
-    policy::dispatch d{plan, topology_, {now + deadline, 5, 10}, holds_, holds_};
+    policy::dispatch d{plan, topology_, {now + deadline, 5, 10, take_retry}, holds_, holds_};
     ending end;
     auto next = d.begin(now);
     for (;;) {
@@ -107,7 +108,6 @@ public:
 
   policy::topology_ptr topology() const { return topology_; }
 
-private:
   policy::admission_answer ask(const policy::ask_admission& q) {
     auto msg = actors::to_message(q);
     auto at = q.route.front();
@@ -130,6 +130,7 @@ private:
       report(x);
   }
 
+private:
   reply next_reply(const std::string& model) {
     auto& left = script[model];
     if (left.empty()) return {};
