@@ -1,6 +1,6 @@
 #include "actors/hierarchy.hpp"
 
-#include "actors/supervisor.hpp"
+#include "actors/internals.hpp"
 #include "actors/translate.hpp"
 
 #include <caf/actor_companion.hpp>
@@ -31,10 +31,11 @@ public:
   explicit impl(unsigned threads)
       : config_(std::make_unique<own_config>(threads)),
         own_(std::make_unique<caf::actor_system>(*config_)), system_(*own_) {}
-  explicit impl(caf::actor_system& host) : system_(host) {}
+  impl(caf::actor_system& host, bool in_cluster) : clustered(in_cluster), system_(host) {}
 
-  void start(const policy::topology& topology) {
+  void start(const policy::topology_ptr& topology) {
     children = std::make_shared<family>(system_, where);
+    if (clustered) children->set_filter([](const auto&) { return false; });
     supervisor_ = system_.spawn(supervisor, children);
     companion_ =
         caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion, caf::hidden>());
@@ -42,9 +43,11 @@ public:
       if (const auto self = weak.lock()) self->receive(*x);
     });
     apply(topology);
+    inside = std::make_unique<internals>(internals{system_, where, children, supervisor_, held});
   }
 
   void stop() {
+    inside.reset();
     children->close();
     caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
     // actor_companion::disconnect is declared but not defined in CAF 0.17.6.
@@ -54,8 +57,10 @@ public:
     supervisor_ = nullptr;
   }
 
-  void apply(const policy::topology& topology) {
-    children->apply(topology);
+  void apply(const policy::topology_ptr& topology) {
+    topology_ = topology;
+    held->apply(topology);
+    children->apply(*topology);
     caf::anon_send(supervisor_, watch_atom::value);
   }
 
@@ -68,7 +73,7 @@ public:
     }
     {
       const std::lock_guard guard{mutex_};
-      pending_.emplace(id, std::move(then));
+      pending_.emplace(id, pending{std::move(then), policy::clock::now()});
     }
     caf::actor_cast<caf::strong_actor_ptr>(to)->enqueue(
         companion_, caf::make_message_id(id), caf::make_message(std::forward<Message>(message)),
@@ -88,7 +93,7 @@ public:
       const std::lock_guard guard{mutex_};
       const auto i = pending_.find(x.mid.request_id().integer_value());
       if (i == pending_.end()) return;
-      then = std::move(i->second);
+      then = std::move(i->second.then);
       pending_.erase(i);
     }
     auto content = x.move_content_to_message();
@@ -135,15 +140,71 @@ public:
     forgotten_.erase(id);
   }
 
+  /// Ends what is older without an answer. Asks (`give_back`) keep an ear open for a late one.
+  void expire(policy::time_point before) {
+    std::vector<answer> over;
+    {
+      const std::lock_guard guard{mutex_};
+      for (auto i = pending_.begin(); i != pending_.end();) {
+        if (i->second.since >= before) {
+          ++i;
+          continue;
+        }
+        over.push_back(std::move(i->second.then));
+        const auto own = late_.find(i->first);
+        if (own == late_.end()) {
+          i = pending_.erase(i);
+          continue;
+        }
+        i->second.then = std::move(own->second);
+        i->second.since = policy::time_point::max();
+        late_.erase(own);
+        ++i;
+      }
+    }
+    for (const auto& then : over)
+      then(nullptr);
+  }
+
+  /// What to do with an answer that comes after expire().
+  void if_late(token id, answer then) {
+    const std::lock_guard guard{mutex_};
+    late_[id] = std::move(then);
+  }
+  void not_late(token id) {
+    const std::lock_guard guard{mutex_};
+    late_.erase(id);
+  }
+
+  void wake_all() {
+    std::vector<std::function<void(policy::refusal)>> all;
+    {
+      const std::lock_guard guard{mutex_};
+      for (auto& [hold, x] : waits_)
+        all.push_back(std::move(x.then));
+      waits_.clear();
+      waits_by_token_.clear();
+    }
+    for (const auto& then : all)
+      then(policy::refusal::none);
+  }
+
+  policy::topology_ptr topology() const { return topology_; }
+
   token next_token() { return ++last_token_; }
 
   void tell(const policy::actor_release& x) {
+    if (clustered) held->ended(x);
     if (const auto to = where->find(x.actor)) caf::anon_send(to, to_message(x));
   }
 
   std::shared_ptr<directory> where = std::make_shared<directory>();
   std::shared_ptr<family> children;
-  std::atomic<policy::hold_id> last_hold{(std::uint64_t{std::random_device{}()} << 32U) | 1U};
+  std::shared_ptr<holdings> held = std::make_shared<holdings>();
+  std::unique_ptr<internals> inside;
+  bool clustered = false;
+  /// The upper 24 bits name this gateway, see policy::gateway_of.
+  std::atomic<policy::hold_id> last_hold{(std::uint64_t{std::random_device{}()} << 40U) | 1U};
 
 private:
   caf::actor_companion& companion() {
@@ -156,8 +217,15 @@ private:
   caf::actor supervisor_;
   caf::strong_actor_ptr companion_;
   std::atomic<token> last_token_{0};
+  policy::topology_ptr topology_;
   std::mutex mutex_;
-  std::unordered_map<token, answer> pending_;
+  std::unordered_map<token, answer> late_;
+  struct pending {
+    answer then;
+    policy::time_point since;
+    bool late = false; // Its asker has been told that there is no answer.
+  };
+  std::unordered_map<token, pending> pending_;
   struct waiting {
     token id = 0;
     std::function<void(policy::refusal)> then;
@@ -167,13 +235,13 @@ private:
   std::unordered_map<token, std::shared_ptr<std::atomic<bool>>> forgotten_;
 };
 
-hierarchy::hierarchy(const policy::topology& topology, unsigned threads)
+hierarchy::hierarchy(const policy::topology_ptr& topology, unsigned threads)
     : impl_(std::make_shared<impl>(threads)) {
   impl_->start(topology);
 }
 
-hierarchy::hierarchy(caf::actor_system& host, const policy::topology& topology)
-    : impl_(std::make_shared<impl>(host)) {
+hierarchy::hierarchy(caf::actor_system& host, const policy::topology_ptr& topology, bool clustered)
+    : impl_(std::make_shared<impl>(host, clustered)) {
   impl_->start(topology);
 }
 
@@ -187,22 +255,31 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
   const auto first = x.route.front();
   const auto id = impl_->next_token();
   const auto forgotten = impl_->can_forget(id);
+  const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
+    for (const auto actor : trail)
+      self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0});
+  };
+  if (impl_->clustered)
+    impl_->if_late(id, [give_back](caf::message* m) {
+      if (m != nullptr && m->match_elements<messages::admit_reply>())
+        give_back(m->get_as<messages::admit_reply>(0).trail);
+    });
   impl_->request(
       impl_->where->find(first), std::move(msg),
-      [self = impl_.get(), id, first, forgotten, hold = x.hold,
+      [self = impl_.get(), id, first, forgotten, give_back,
+       asked = impl_->clustered ? x : policy::ask_admission{},
        then = std::move(then)](caf::message* m) {
         self->cannot_forget(id);
         policy::admission_answer answer;
         answer.why = policy::refusal::unavailable;
         answer.by = first;
-        if (m != nullptr && m->match_elements<messages::admit_reply>())
+        if (m != nullptr && m->match_elements<messages::admit_reply>()) {
+          if (self->clustered) self->not_late(id);
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
-        if (!*forgotten) {
-          then(std::move(answer));
-          return;
         }
-        for (const auto actor : answer.trail)
-          self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0});
+        if (*forgotten) return give_back(answer.trail);
+        if (self->clustered) self->held->granted(asked, answer.trail, policy::clock::now());
+        then(std::move(answer));
       },
       id);
   return id;
@@ -211,8 +288,8 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
 hierarchy::token hierarchy::wait(const policy::wait_turn& x,
                                  std::function<void(policy::refusal)> then) {
   const auto now = policy::clock::now();
-  const messages::wait_request msg{x.who.id, x.who.priority, (x.who.deadline - now).count(),
-                                   (now - x.who.since).count()};
+  const messages::wait_request msg{x.actor, x.who.id, x.who.priority,
+                                   (x.who.deadline - now).count(), (now - x.who.since).count()};
   const auto id = impl_->next_token();
   const auto hold = x.who.id;
   impl_->add_wait(hold, id, std::move(then));
@@ -238,6 +315,7 @@ void hierarchy::tell(const policy::actor_release& x) {
 }
 
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
+  if (impl_->clustered) impl_->held->ended(x);
   impl_->request(
       impl_->where->find(x.actor), to_message(x),
       [then = std::move(then)](caf::message* m) {
@@ -254,7 +332,10 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
     std::vector<messages::actor_state> found;
     std::function<void(std::vector<messages::actor_state>)> then;
   };
-  const auto all = impl_->children->all();
+  // Everywhere, not only here.
+  std::vector<std::pair<policy::path_id, level_actor>> all;
+  for (const auto& [id, spec] : impl_->topology()->actors)
+    if (auto to = impl_->where->find(id)) all.emplace_back(id, std::move(to));
   const auto sum = std::make_shared<gathering>();
   sum->open = all.size() + 1;
   sum->then = std::move(then);
@@ -267,9 +348,9 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
               [](const auto& a, const auto& b) { return a.path < b.path; });
     sum->then(std::move(sum->found));
   };
-  for (const auto& x : all)
+  for (const auto& [id, x] : all)
     impl_->request(
-        x, messages::get_state{},
+        x, messages::get_state{id},
         [arrived](caf::message* m) {
           const bool known = m != nullptr && m->match_elements<messages::actor_state>();
           arrived(known ? &m->get_mutable_as<messages::actor_state>(0) : nullptr);
@@ -281,7 +362,7 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
 void hierarchy::state(policy::path_id id,
                       std::function<void(std::optional<messages::actor_state>)> then) {
   impl_->request(
-      impl_->where->find(id), messages::get_state{},
+      impl_->where->find(id), messages::get_state{id},
       [then = std::move(then)](caf::message* m) {
         if (m != nullptr && m->match_elements<messages::actor_state>())
           then(std::move(m->get_mutable_as<messages::actor_state>(0)));
@@ -293,10 +374,26 @@ void hierarchy::state(policy::path_id id,
 
 void hierarchy::tell_health(policy::path_id actor, policy::path_id member, bool healthy) {
   if (const auto to = impl_->where->find(actor))
-    caf::anon_send(to, messages::report_health{member, healthy});
+    caf::anon_send(to, messages::report_health{actor, member, healthy});
 }
 
-void hierarchy::apply(const policy::topology& topology) {
+void hierarchy::expire(policy::time_point before) {
+  impl_->expire(before);
+}
+
+void hierarchy::wake_all() {
+  impl_->wake_all();
+}
+
+internals& hierarchy::inside() {
+  return *impl_->inside;
+}
+
+bool hierarchy::clustered() const {
+  return impl_->clustered;
+}
+
+void hierarchy::apply(const policy::topology_ptr& topology) {
   impl_->apply(topology);
 }
 

@@ -15,6 +15,8 @@ class actor_system;
 
 namespace echelon::actors {
 
+struct internals; // actors/internals.hpp
+
 /// All actors of this process and the way to them. Thread-safe. Callbacks run on whatever thread
 /// answers, once each, and must not block; a forgotten one never runs.
 class hierarchy {
@@ -22,10 +24,11 @@ public:
   using token = std::uint64_t;
 
   /// Starts an actor system of its own with `threads` workers (0: one per core).
-  explicit hierarchy(const policy::topology& topology, unsigned threads = 0);
+  explicit hierarchy(const policy::topology_ptr& topology, unsigned threads = 0);
   /// Lives in the host's actor system, which must know echelon's types (see add_message_types())
-  /// and outlive this.
-  hierarchy(caf::actor_system& host, const policy::topology& topology);
+  /// and outlive this. `clustered`: no actor starts by itself, see cluster/; asks get lost and end
+  /// as unavailable by expire().
+  hierarchy(caf::actor_system& host, const policy::topology_ptr& topology, bool clustered = false);
   ~hierarchy();
   hierarchy(const hierarchy&) = delete;
   hierarchy& operator=(const hierarchy&) = delete;
@@ -44,7 +47,14 @@ public:
   void state(policy::path_id id, std::function<void(std::optional<messages::actor_state>)> then);
   /// What an active health check found out, for this actor; `member`: of a pool.
   void tell_health(policy::path_id actor, policy::path_id member, bool healthy);
-  void apply(const policy::topology& topology);
+  void apply(const policy::topology_ptr& topology);
+  /// Whatever was asked of actors before `before` and has no answer ends without one; a late one is
+  /// given back.
+  void expire(policy::time_point before);
+  /// Whoever waits for a permit looks around again, as if there was one.
+  void wake_all();
+  [[nodiscard]] internals& inside();
+  [[nodiscard]] bool clustered() const;
   /// Ends the actor as by a crash; its supervisor starts it anew. @returns False if there is none.
   bool kill(policy::path_id id);
   /// A fresh id for a request.

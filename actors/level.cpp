@@ -20,7 +20,15 @@ void wake(self_ptr self, level_memory& memory) {
 
 caf::result<messages::admit_reply> admit(self_ptr self, level_memory& memory,
                                          const directory& where, messages::admit_request& msg) {
-  auto decision = memory.core.admit(msg, self->clock().now());
+  const auto now = self->clock().now();
+  if (!where.may_act(now)) {
+    messages::admit_reply fenced;
+    fenced.why = static_cast<std::uint8_t>(policy::refusal::unavailable);
+    fenced.by = memory.core.spec().id;
+    fenced.trail = std::move(msg.trail);
+    return fenced;
+  }
+  auto decision = memory.core.admit(msg, now);
   // A refused ticket frees a permit.
   wake(self, memory);
   if (auto* reply = std::get_if<messages::admit_reply>(&decision)) return std::move(*reply);
@@ -43,7 +51,10 @@ level_actor::behavior_type level(self_ptr self, std::shared_ptr<level_memory> me
   return {
       [=](messages::admit_request& msg) { return admit(self, *memory, *where, msg); },
       [=](const messages::wait_request& msg) {
-        const auto reply = memory->core.wait(msg, self->clock().now());
+        const auto now = self->clock().now();
+        if (!where->may_act(now))
+          return messages::wait_reply{static_cast<std::uint8_t>(policy::refusal::unavailable)};
+        const auto reply = memory->core.wait(msg, now);
         if (reply.why == static_cast<std::uint8_t>(policy::refusal::saturated))
           memory->waiters[msg.hold] = self->current_sender();
         return reply;
@@ -59,6 +70,7 @@ level_actor::behavior_type level(self_ptr self, std::shared_ptr<level_memory> me
       [=](const messages::get_state&) {
         auto state = memory->core.state(self->clock().now());
         state.restarts = memory->restarts;
+        state.node = where->node;
         return state;
       },
       [=](const messages::report_health& msg) { memory->core.health(msg, self->clock().now()); },
@@ -71,6 +83,20 @@ level_actor::behavior_type level(self_ptr self, std::shared_ptr<level_memory> me
         }
         wake(self, *memory);
         if (memory->core.finished(now)) self->quit();
+      },
+      [=](const messages::hand_over&) {
+        auto state = memory->core.save(self->clock().now());
+        memory->core.retire();
+        // Who waits here asks again, and is sent where we go.
+        for (const auto& [hold, asker] : memory->waiters)
+          caf::anon_send(caf::actor_cast<caf::actor>(asker), messages::turn_granted{hold});
+        memory->waiters.clear();
+        self->quit();
+        return state;
+      },
+      [=](const messages::reconcile_holds& msg) {
+        memory->core.reconcile(msg, self->clock().now());
+        wake(self, *memory);
       },
   };
 }

@@ -270,4 +270,36 @@ messages::actor_state level_core::state(time_point now) const {
   return s;
 }
 
+messages::actor_memory level_core::save(time_point now) const {
+  messages::actor_memory x;
+  x.actor = spec_.id;
+  x.gate = gate_.save(now);
+  for (const auto& e : ejections_)
+    x.members.push_back(e.save(now));
+  return x;
+}
+
+void level_core::load(const messages::actor_memory& x, time_point now) {
+  gate_.load(x.gate, now);
+  // Probes of members end by their own reports, which name the member.
+  for (std::size_t i = 0; i < ejections_.size() && i < x.members.size(); ++i) {
+    auto e = x.members[i];
+    e.probes = 0;
+    ejections_[i].load(e, now);
+  }
+}
+
+void level_core::rebuild(const messages::actor_holdings& x, time_point now) {
+  gate_.rebuild(x.holds, x.started, now);
+}
+
+void level_core::reconcile(const messages::reconcile_holds& x, time_point now) {
+  gate_.reconcile(x.tag, x.holds, duration{x.grace_ns}, now);
+  std::erase_if(passes_, [&](const auto& p) {
+    if (gateway_of(p.first) != x.tag || std::binary_search(x.holds.begin(), x.holds.end(), p.first))
+      return false;
+    return !gate_.holds(p.first);
+  });
+}
+
 } // namespace echelon::actors

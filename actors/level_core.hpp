@@ -2,6 +2,7 @@
 #pragma once
 
 #include "messages/admission.hpp"
+#include "messages/handover.hpp"
 #include "policy/gate.hpp"
 #include "policy/rotation.hpp"
 #include "policy/topology.hpp"
@@ -40,6 +41,11 @@ public:
   /// Nothing is held and nobody waits.
   [[nodiscard]] bool idle(policy::time_point now) const;
   [[nodiscard]] messages::actor_state state(policy::time_point now) const;
+  // What another node takes over, see policy::gate.
+  [[nodiscard]] messages::actor_memory save(policy::time_point now) const;
+  void load(const messages::actor_memory& x, policy::time_point now);
+  void rebuild(const messages::actor_holdings& x, policy::time_point now);
+  void reconcile(const messages::reconcile_holds& x, policy::time_point now);
   [[nodiscard]] const policy::actor_spec& spec() const { return spec_; }
 
 private:

@@ -17,6 +17,7 @@ void family::apply(const policy::topology& target) {
   if (closed_) return;
   const auto now = system_.clock().now();
   for (const auto& [id, spec] : target.actors) {
+    if (mine_ && children_.count(id) == 0 && !mine_(spec)) continue;
     auto& x = children_[id];
     if (!x.memory) {
       x.memory = std::make_shared<level_memory>(spec, now);
@@ -34,6 +35,32 @@ void family::apply(const policy::topology& target) {
     x.removed = true;
     caf::anon_send(x.handle, messages::apply_spec{});
   }
+}
+
+void family::set_filter(std::function<bool(const policy::actor_spec&)> mine) {
+  const std::lock_guard guard{mutex_};
+  mine_ = std::move(mine);
+}
+
+void family::take_over(const policy::actor_spec& spec,
+                       const std::function<void(level_core&)>& fill) {
+  const std::lock_guard guard{mutex_};
+  if (closed_ || children_.count(spec.id) != 0) return;
+  auto& x = children_[spec.id];
+  x.memory = std::make_shared<level_memory>(spec, system_.clock().now());
+  x.spec = spec;
+  fill(x.memory->core);
+  start(spec.id, x);
+}
+
+level_actor family::release(policy::path_id id) {
+  const std::lock_guard guard{mutex_};
+  const auto i = children_.find(id);
+  if (i == children_.end()) return {};
+  where_->erase(id);
+  auto handle = i->second.handle;
+  children_.erase(i);
+  return handle;
 }
 
 std::vector<level_actor> family::take_unwatched() {

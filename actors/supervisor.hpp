@@ -7,6 +7,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -21,6 +22,12 @@ public:
   /// Brings the hierarchy to `target`: new actors start, changed ones get their settings and keep
   /// their counts, removed ones end once nothing is held there.
   void apply(const policy::topology& target);
+  /// Only actors that `mine` says yes to are started by apply(); others come by take_over().
+  void set_filter(std::function<bool(const policy::actor_spec&)> mine);
+  /// Starts an actor with what `fill` makes it remember.
+  void take_over(const policy::actor_spec& spec, const std::function<void(level_core&)>& fill);
+  /// The actor is not ours any more: it is not found and not started anew. Null if it is not here.
+  [[nodiscard]] level_actor release(policy::path_id id);
   /// Handles that the supervisor does not watch yet.
   [[nodiscard]] std::vector<level_actor> take_unwatched();
   /// An actor ended. @returns Whether it was started anew.
@@ -44,6 +51,7 @@ private:
   std::unordered_map<policy::path_id, child> children_;
   std::vector<level_actor> unwatched_;
   bool closed_ = false;
+  std::function<bool(const policy::actor_spec&)> mine_;
 };
 
 using watch_atom = caf::atom_constant<caf::atom("watch")>;

@@ -17,11 +17,8 @@ messages::admit_request to_message(const policy::ask_admission& x) {
 }
 
 messages::report_outcome to_message(const policy::actor_release& x) {
-  return {x.release.id,
-          static_cast<std::uint8_t>(x.release.result),
-          x.release.refund,
-          x.release.tokens,
-          x.release.bench.count(),
+  return {x.actor,          x.release.id,     static_cast<std::uint8_t>(x.release.result),
+          x.release.refund, x.release.tokens, x.release.bench.count(),
           x.member};
 }
 

@@ -7,9 +7,16 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <shared_mutex>
+#include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace echelon::actors {
 
@@ -21,11 +28,16 @@ using level_actor = caf::typed_actor<
     caf::replies_to<messages::wait_request>::with<messages::wait_reply>,
     caf::replies_to<messages::report_outcome>::with<messages::outcome_reply>,
     caf::replies_to<messages::get_state>::with<messages::actor_state>,
-    caf::reacts_to<messages::report_health>, caf::reacts_to<messages::apply_spec>>;
+    caf::reacts_to<messages::report_health>, caf::reacts_to<messages::apply_spec>,
+    // Ends with its answer.
+    caf::replies_to<messages::hand_over>::with<messages::actor_memory>,
+    caf::reacts_to<messages::reconcile_holds>>;
 
-/// Where each actor lives. Thread-safe.
+/// Where each actor lives, and whether this node may act. Thread-safe.
 class directory {
 public:
+  using resolver = std::function<level_actor(std::uint64_t)>;
+
   void set(std::uint64_t id, level_actor handle) {
     std::unique_lock guard{mutex_};
     handles_[id] = std::move(handle);
@@ -34,16 +46,40 @@ public:
     std::unique_lock guard{mutex_};
     handles_.erase(id);
   }
-  /// Null if there is none.
+  /// Where actors are found that do not live here; null where there is no way to them.
+  void set_elsewhere(resolver x) {
+    std::unique_lock guard{mutex_};
+    elsewhere_ = std::move(x);
+  }
+  /// The actor, or whoever passes messages on to it. Null if there is none.
   [[nodiscard]] level_actor find(std::uint64_t id) const {
+    std::shared_lock guard{mutex_};
+    const auto i = handles_.find(id);
+    if (i != handles_.end()) return i->second;
+    return elsewhere_ ? elsewhere_(id) : level_actor{};
+  }
+  /// The actor, if it lives here.
+  [[nodiscard]] level_actor local(std::uint64_t id) const {
     std::shared_lock guard{mutex_};
     const auto i = handles_.find(id);
     return i == handles_.end() ? level_actor{} : i->second;
   }
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, level_actor>> all_local() const {
+    std::shared_lock guard{mutex_};
+    return {handles_.begin(), handles_.end()};
+  }
+
+  /// Nobody here admits anything at or after this time; by the actor system's clock, nanoseconds.
+  std::atomic<std::int64_t> act_until{std::numeric_limits<std::int64_t>::max()};
+  [[nodiscard]] bool may_act(std::chrono::steady_clock::time_point now) const {
+    return now.time_since_epoch().count() < act_until.load(std::memory_order_relaxed);
+  }
+  std::string node; ///< Name of this node; set before any actor starts. Empty: no cluster.
 
 private:
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uint64_t, level_actor> handles_;
+  resolver elsewhere_;
 };
 
 } // namespace echelon::actors

@@ -46,6 +46,7 @@ private:
   actor_spec& add(level at, const std::string& path, policy::gate_settings gate) {
     auto& spec = result_.actors[id_of(path)];
     spec.id = id_of(path);
+    spec.place = spec.id;
     spec.at = at;
     spec.path = path;
     spec.gate = std::move(gate);
@@ -179,6 +180,7 @@ private:
       const auto& tier = x.tiers[i];
       auto& spec = add(level::tier, tier_path(x.name, tier.name), config_.tier_gate(x, tier));
       spec.slow_start = x.slow_start;
+      spec.place = id_of("group/" + x.name);
       for (const auto& name : tier.models) {
         spec.members.push_back(id_of("model/" + name));
         const auto* m = config_.model(name);

@@ -6,7 +6,7 @@ namespace echelon::gateway {
 
 router::router(config::router_config_ptr config, loader load) : load_(std::move(load)) {
   auto topology = config::make_topology(*config);
-  hierarchy_ = std::make_unique<actors::hierarchy>(*topology);
+  hierarchy_ = std::make_unique<actors::hierarchy>(topology);
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
 }
 
@@ -24,7 +24,7 @@ reload_result router::reload() {
   if (!config) return result;
   auto topology = config::make_topology(*config);
   // Actors first: a request that sees the new plans must find their actors.
-  hierarchy_->apply(*topology);
+  hierarchy_->apply(topology);
   result.ok = true;
   result.version = before->version + 1;
   const std::lock_guard guard{mutex_};

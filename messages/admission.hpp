@@ -20,13 +20,16 @@ struct admit_request {
   std::vector<std::uint64_t> order;   ///< The tier's order of its models, once it was passed.
   std::vector<std::uint64_t> members; ///< The pool's order of its members, if it chose.
   std::uint64_t lower = 0;            ///< The tier below the last one passed; 0: none.
+  std::uint32_t hops = 0;             ///< Nodes that passed it on because they did not own it.
   bool operator==(const admit_request&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admit_request& x) {
-  auto& [hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower] = x;
-  return f(hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower);
+  auto& [hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower, hops] =
+      x;
+  return f(hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower,
+           hops);
 }
 
 /// `grant` (why = 0) or `redirect`: who refused, why, and whom to try next.
@@ -49,6 +52,7 @@ typename Inspector::result_type inspect(Inspector& f, admit_reply& x) {
 
 /// Asks for the next free permit of one actor.
 struct wait_request {
+  std::uint64_t actor = 0; ///< Whom it is for.
   std::uint64_t hold = 0;
   std::uint8_t priority = 5;     ///< 0 goes first, 9 last.
   std::int64_t remaining_ns = 0; ///< Waits no longer than this from now.
@@ -58,8 +62,8 @@ struct wait_request {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, wait_request& x) {
-  auto& [hold, priority, remaining_ns, waited_ns] = x;
-  return f(hold, priority, remaining_ns, waited_ns);
+  auto& [actor, hold, priority, remaining_ns, waited_ns] = x;
+  return f(actor, hold, priority, remaining_ns, waited_ns);
 }
 
 /// none: the permit is kept for the asker. saturated: it waits now, turn_granted follows.
@@ -88,6 +92,7 @@ typename Inspector::result_type inspect(Inspector& f, turn_granted& x) {
 
 /// Ends a hold, a kept permit or a wait, and reports how it went.
 struct report_outcome {
+  std::uint64_t actor = 0; ///< Whom it is for.
   std::uint64_t hold = 0;
   std::uint8_t result = 0;   ///< policy::outcome.
   bool refund = false;       ///< The attempt never started.
@@ -99,8 +104,8 @@ struct report_outcome {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, report_outcome& x) {
-  auto& [hold, result, refund, tokens, bench_ns, member] = x;
-  return f(hold, result, refund, tokens, bench_ns, member);
+  auto& [actor, hold, result, refund, tokens, bench_ns, member] = x;
+  return f(actor, hold, result, refund, tokens, bench_ns, member);
 }
 
 /// Answers report_outcome.
@@ -118,6 +123,7 @@ typename Inspector::result_type inspect(Inspector& f, outcome_reply& x) {
 /// What an active health check found. A pool takes its member back or keeps it out; every other
 /// actor lets a request through as a probe if the check went well.
 struct report_health {
+  std::uint64_t actor = 0;  ///< Whom it is for.
   std::uint64_t member = 0; ///< At a pool.
   bool healthy = false;
   bool operator==(const report_health&) const = default;
@@ -125,18 +131,20 @@ struct report_health {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, report_health& x) {
-  auto& [member, healthy] = x;
-  return f(member, healthy);
+  auto& [actor, member, healthy] = x;
+  return f(actor, member, healthy);
 }
 
 /// Asks an actor for its state.
 struct get_state {
+  std::uint64_t actor = 0; ///< Whom it is for.
   bool operator==(const get_state&) const = default;
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, get_state&) {
-  return f();
+typename Inspector::result_type inspect(Inspector& f, get_state& x) {
+  auto& [actor] = x;
+  return f(actor);
 }
 
 /// One member of a pool, as the pool sees it.

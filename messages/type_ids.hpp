@@ -3,6 +3,8 @@
 #pragma once
 
 #include "messages/admission.hpp"
+#include "messages/cluster.hpp"
+#include "messages/handover.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/type_id.hpp>
@@ -36,6 +38,25 @@ CAF_ADD_TYPE_ID(echelon, (echelon::messages::member_state))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::actor_state))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::apply_spec))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::report_health))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::member))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::view))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::beat))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::beat_ack))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::ballot))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::prepare_view))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::promise_view))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::accept_view))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::view_accepted))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::view_agreed))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::actor_memory))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::hand_over))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::pull_placement))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::placement_handed))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::actor_holdings))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::inventory))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::ask_holdings))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::tell_holdings))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::reconcile_holds))
 CAF_END_TYPE_ID_BLOCK(echelon)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(echelon::messages::apply_spec)

@@ -93,6 +93,29 @@ void breaker::stay_open(time_point now) {
   if (state_ == breaker_state::open) open_until_ = now + settings_.recovery_time;
 }
 
+breaker_memory breaker::save(time_point now) const {
+  const auto left = [&](time_point until) {
+    return std::max<std::int64_t>(0, duration{until - now}.count());
+  };
+  return {static_cast<std::uint8_t>(state_),
+          epoch_,
+          failures_,
+          probes_,
+          successes_,
+          state_ == breaker_state::open ? left(open_until_) : 0,
+          benched(now) ? left(benched_until_) : 0};
+}
+
+void breaker::load(const breaker_memory& x, time_point now) {
+  state_ = static_cast<breaker_state>(std::min<std::uint8_t>(x.state, 2));
+  epoch_ = x.epoch;
+  failures_ = x.failures;
+  probes_ = x.probes;
+  successes_ = x.successes;
+  open_until_ = now + duration{x.open_for_ns};
+  benched_until_ = now + duration{x.benched_for_ns};
+}
+
 void breaker::bench(time_point until) {
   benched_until_ = std::max(benched_until_, until);
 }

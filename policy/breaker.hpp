@@ -1,6 +1,7 @@
 /// Circuit breaker with bounded probes, and a bench for members that asked to be left alone.
 #pragma once
 
+#include "policy/memory.hpp"
 #include "policy/settings.hpp"
 
 #include <cstdint>
@@ -47,6 +48,8 @@ public:
   [[nodiscard]] bool benched(time_point now) const { return now < benched_until_; }
   void apply(breaker_settings settings) { settings_ = settings; }
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
+  [[nodiscard]] breaker_memory save(time_point now) const;
+  void load(const breaker_memory& x, time_point now);
 
 private:
   void open(time_point now);

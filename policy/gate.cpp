@@ -1,5 +1,7 @@
 #include "policy/gate.hpp"
 
+#include <algorithm>
+
 namespace echelon::policy {
 
 std::string_view to_string(refusal x) {
@@ -49,7 +51,7 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
     }
   }
   ++admitted_;
-  holds_[ask.id] = {false, charge, reserve, breaker_.pass(now)};
+  holds_[ask.id] = {false, charge, reserve, breaker_.pass(now), now};
   return {};
 }
 
@@ -57,7 +59,9 @@ gate_verdict gate::wait(const waiter& x, time_point now) {
   if (const auto wait = breaker_.wait(now); wait > duration::zero())
     return {breaker_.benched(now) ? refusal::benched : refusal::open, wait};
   if (permit_free() && queue_.size() == 0) {
-    holds_[x.id].ticket = true;
+    auto& kept = holds_[x.id];
+    kept.ticket = true;
+    kept.since = now;
     return {};
   }
   if (!queue_.push(x, now)) return {refusal::queue_full, {}};
@@ -91,7 +95,9 @@ std::vector<hold_id> gate::woken(time_point now) {
   while (queue_.size() > 0 && permit_free()) {
     const auto next = queue_.pop(now);
     if (!next) break;
-    holds_[next->id].ticket = true;
+    auto& kept = holds_[next->id];
+    kept.ticket = true;
+    kept.since = now;
     result.push_back(next->id);
   }
   return result;
@@ -120,6 +126,57 @@ void gate::apply(const gate_settings& settings, time_point now) {
     x.charged = x.charged && rate_;
     x.tokens = x.tokens && tokens_;
   }
+}
+
+gate_memory gate::save(time_point now) const {
+  gate_memory x;
+  for (const auto& [id, h] : holds_)
+    x.holds.push_back(
+        {id, h.ticket, h.charged, h.tokens, h.pass.probe, h.pass.epoch, (now - h.since).count()});
+  if (rate_) rate_->save(x, now);
+  if (tokens_) x.tokens = tokens_->save(now);
+  x.breaker = breaker_.save(now);
+  x.admitted = admitted_;
+  x.refused = refused_;
+  x.succeeded = succeeded_;
+  x.failed = failed_;
+  return x;
+}
+
+void gate::load(const gate_memory& x, time_point now) {
+  holds_.clear();
+  for (const auto& h : x.holds)
+    holds_[h.id] = {h.ticket,
+                    h.charged && rate_,
+                    h.tokens && tokens_,
+                    {h.epoch, h.probe},
+                    now - duration{h.age_ns}};
+  if (rate_) rate_->load(x, now);
+  if (tokens_) tokens_->load(x.tokens, now);
+  breaker_.load(x.breaker, now);
+  admitted_ = x.admitted;
+  refused_ = x.refused;
+  succeeded_ = x.succeeded;
+  failed_ = x.failed;
+}
+
+void gate::rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
+                   time_point now) {
+  for (const auto id : held)
+    holds_[id] = {false, rate_.has_value(), tokens_.has_value(), breaker_.pass(now), now};
+  if (rate_) rate_->spend(started, now);
+  if (tokens_) tokens_->spend(started, now);
+}
+
+void gate::reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
+                     time_point now) {
+  std::vector<hold_id> dropped;
+  for (const auto& [id, h] : holds_)
+    if (gateway_of(id) == gateway && now - h.since > grace
+        && !std::binary_search(known.begin(), known.end(), id))
+      dropped.push_back(id);
+  for (const auto id : dropped)
+    release({id, outcome::neutral, false, -1, {}}, now);
 }
 
 gate_snapshot gate::snapshot(time_point now) const {

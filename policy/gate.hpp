@@ -57,6 +57,11 @@ struct gate_snapshot {
   std::int64_t admitted = 0, refused = 0, succeeded = 0, failed = 0; ///< Totals.
 };
 
+/// The gateway that made up an id.
+[[nodiscard]] constexpr std::uint32_t gateway_of(hold_id id) {
+  return static_cast<std::uint32_t>(id >> 40U);
+}
+
 class gate {
 public:
   gate(const gate_settings& settings, time_point now);
@@ -72,12 +77,24 @@ public:
   /// Waiters that hold a ticket since the last call; each must be told.
   [[nodiscard]] std::vector<hold_id> woken(time_point now);
   void apply(const gate_settings& settings, time_point now);
+  [[nodiscard]] gate_memory save(time_point now) const;
+  void load(const gate_memory& x, time_point now);
+  /// Starts from what gateways know after the owner before was lost: `held` are their holds,
+  /// `started` their starts (with LLM tokens as units). All else that the limits allow counts as
+  /// spent.
+  void rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
+               time_point now);
+  /// Drops what holds of this gateway (upper bits of the ids, see gateway_of) have grown older than
+  /// `grace` and are not among `known` (sorted).
+  void reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
+                 time_point now);
   /// See breaker::let_probe.
   void let_probe(time_point now) { breaker_.let_probe(now); }
 
   [[nodiscard]] gate_snapshot snapshot(time_point now) const;
   [[nodiscard]] duration breaker_wait(time_point now) const { return breaker_.wait(now); }
   [[nodiscard]] bool benched(time_point now) const { return breaker_.benched(now); }
+  [[nodiscard]] bool holds(hold_id id) const { return holds_.count(id) != 0; }
 
 private:
   struct hold {
@@ -85,6 +102,7 @@ private:
     bool charged = false;
     bool tokens = false;
     breaker_pass pass;
+    time_point since{};
   };
   [[nodiscard]] bool permit_free() const;
 

@@ -163,4 +163,64 @@ std::int64_t rate_limiter::limit() const {
   return std::visit([](const auto& x) { return x.limit(); }, impl_);
 }
 
+std::int64_t token_bucket::save(time_point now) const {
+  constexpr credit per_nano = credit_per_token / 1'000'000'000;
+  return static_cast<std::int64_t>(credit_at(now) / per_nano);
+}
+
+void token_bucket::load(std::int64_t nano, time_point now) {
+  constexpr credit per_nano = credit_per_token / 1'000'000'000;
+  credit_ = std::min(full(), static_cast<credit>(std::max<std::int64_t>(0, nano)) * per_nano);
+  updated_ = now;
+}
+
+std::vector<spent_memory> sliding_window::save(time_point now) const {
+  std::vector<spent_memory> found;
+  for (const auto& x : entries_)
+    if (now - x.at <= settings_.window) found.push_back({x.id, x.units, (now - x.at).count()});
+  return found;
+}
+
+void sliding_window::load(const std::vector<spent_memory>& x, time_point now) {
+  entries_.clear();
+  used_ = 0;
+  for (const auto& e : x) {
+    entries_.push_back({now - duration{e.age_ns}, e.id, e.units});
+    used_ += e.units;
+  }
+}
+
+void sliding_window::spend(std::vector<spent_memory> known, time_point now) {
+  std::erase_if(known, [&](const auto& e) { return duration{e.age_ns} > settings_.window; });
+  std::sort(known.begin(), known.end(),
+            [](const auto& a, const auto& b) { return a.age_ns > b.age_ns; });
+  load(known, now);
+  if (used_ >= settings_.max_units) return;
+  entries_.push_back({now, 0, settings_.max_units - used_});
+  used_ = settings_.max_units;
+}
+
+void rate_limiter::save(gate_memory& to, time_point now) const {
+  std::visit(overloaded{[&](const token_bucket& x) { to.bucket_nano = x.save(now); },
+                        [&](const sliding_window& x) { to.rate = x.save(now); }},
+             impl_);
+}
+
+void rate_limiter::load(const gate_memory& x, time_point now) {
+  std::visit(overloaded{[&](token_bucket& own) { own.load(x.bucket_nano, now); },
+                        [&](sliding_window& own) { own.load(x.rate, now); }},
+             impl_);
+}
+
+void rate_limiter::spend(const std::vector<spent_memory>& known, time_point now) {
+  std::visit(overloaded{[&](token_bucket& x) { x.load(0, now); },
+                        [&](sliding_window& x) {
+                          auto units = known;
+                          for (auto& e : units)
+                            e.units = 1;
+                          x.spend(std::move(units), now);
+                        }},
+             impl_);
+}
+
 } // namespace echelon::policy

@@ -1,10 +1,12 @@
 /// Rate limiters in integers on a monotonic clock.
 #pragma once
 
+#include "policy/memory.hpp"
 #include "policy/settings.hpp"
 
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 namespace echelon::policy {
 
@@ -25,6 +27,9 @@ public:
   /// Whole tokens at `now`.
   [[nodiscard]] std::int64_t available(time_point now) const;
   [[nodiscard]] std::int64_t limit() const { return settings_.bucket_size; }
+  /// Billionths of a token, rounded down.
+  [[nodiscard]] std::int64_t save(time_point now) const;
+  void load(std::int64_t nano, time_point now);
 
 private:
   __extension__ using credit = unsigned __int128;
@@ -53,6 +58,10 @@ public:
   void apply(sliding_window_settings settings) { settings_ = settings; }
   [[nodiscard]] std::int64_t used(time_point now) const;
   [[nodiscard]] std::int64_t limit() const { return settings_.max_units; }
+  [[nodiscard]] std::vector<spent_memory> save(time_point now) const;
+  void load(const std::vector<spent_memory>& x, time_point now);
+  /// Counts `known`, and everything else up to the limit as taken at `now`.
+  void spend(std::vector<spent_memory> known, time_point now);
 
 private:
   struct entry {
@@ -78,6 +87,11 @@ public:
   void apply(const rate_settings& settings, time_point now);
   [[nodiscard]] std::int64_t available(time_point now) const;
   [[nodiscard]] std::int64_t limit() const;
+  void save(gate_memory& to, time_point now) const;
+  void load(const gate_memory& x, time_point now);
+  /// Whatever is not known to be left counts as spent: a window keeps `known` and fills up at
+  /// `now`, a bucket is empty.
+  void spend(const std::vector<spent_memory>& known, time_point now);
 
 private:
   std::variant<token_bucket, sliding_window> impl_;

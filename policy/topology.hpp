@@ -29,6 +29,7 @@ using path_id = std::uint64_t;
 /// One actor of the hierarchy.
 struct actor_spec {
   path_id id = 0;
+  path_id place = 0; ///< What decides on which node it lives: a group and its tiers share it.
   level at = level::model;
   std::string path;
   gate_settings gate;

@@ -154,13 +154,13 @@ TEST_CASE("an active check takes an ejected member back, or keeps it out", "[hea
   REQUIRE(ejected());
   // Found down again after 4 s: out for another 5 s.
   w.now += 4s;
-  w.actor("pool/p").health({id_of("group/g"), false}, w.now);
+  w.actor("pool/p").health({0, id_of("group/g"), false}, w.now);
   w.now += 4s;
   CHECK(ejected());
   // Found well: back at once, and what is open below lets a probe through.
-  w.actor("pool/p").health({id_of("group/g"), true}, w.now);
+  w.actor("pool/p").health({0, id_of("group/g"), true}, w.now);
   for (const auto* path : {"group/g", "echelon/g.t1", "model/a-1"})
-    w.actor(path).health({0, true}, w.now);
+    w.actor(path).health({0, 0, true}, w.now);
   CHECK_FALSE(ejected());
   hits served;
   for (int i = 0; i < 2; ++i)
@@ -176,8 +176,8 @@ TEST_CASE("a check of a member that is in changes nothing", "[health]") {
   world w{config};
   w.script["a-1"] = {{failure_class::server_error}};
   w.call("g");
-  w.actor("model/a-1").health({0, true}, w.now);
-  w.actor("model/a-1").health({0, false}, w.now);
+  w.actor("model/a-1").health({0, 0, true}, w.now);
+  w.actor("model/a-1").health({0, 0, false}, w.now);
   CHECK(w.state("model/a-1").failures == 1);
   CHECK(w.state("model/a-1").breaker == "closed");
 }

@@ -146,8 +146,8 @@ void crowd::step(const request_ptr& r, action next) {
     });
   } else if (const auto* w = std::get_if<wait_turn>(&next)) {
     const auto reply =
-        actors_.at(w->actor).wait({w->who.id, w->who.priority, (w->who.deadline - now_).count(),
-                                   (now_ - w->who.since).count()},
+        actors_.at(w->actor).wait({w->actor, w->who.id, w->who.priority,
+                                   (w->who.deadline - now_).count(), (now_ - w->who.since).count()},
                                   now_);
     const auto why = static_cast<refusal>(reply.why);
     if (why != refusal::saturated) return step(r, r->core->on_turn(why, now_));

@@ -23,7 +23,7 @@ config::RouterConfig two_models() {
 struct hierarchy_fixture : deterministic_fixture {
   hierarchy_fixture()
       : topology(config::make_topology(two_models())),
-        uut(std::make_unique<actors::hierarchy>(sys, *topology)) {
+        uut(std::make_unique<actors::hierarchy>(sys, topology)) {
     run();
   }
   ~hierarchy_fixture() {
@@ -173,7 +173,7 @@ TEST_CASE_METHOD(hierarchy_fixture, "RELOAD.1 a reload changes limits and keeps 
   const auto x = ask(1, {"group/g", "echelon/g.t1"});
   auto c = two_models();
   c.models["a-1"].concurrency_limit = 3;
-  uut->apply(*config::make_topology(c));
+  uut->apply(config::make_topology(c));
   run();
   const auto s = state("model/a-1");
   CHECK(s.permits_used == 1);
@@ -187,7 +187,7 @@ TEST_CASE_METHOD(hierarchy_fixture, "a removed actor finishes what it holds and 
   auto c = two_models();
   c.groups[0].tiers.pop_back();
   c.models.erase("c-1");
-  uut->apply(*config::make_topology(c));
+  uut->apply(config::make_topology(c));
   run();
   CHECK(ask(2, {"model/c-1"}).why == refusal::unavailable);
   release(1, x);

@@ -77,7 +77,8 @@ public:
       } else if (const auto* w = std::get_if<policy::wait_turn>(&next)) {
         const auto why = static_cast<policy::refusal>(
             actors_.at(w->actor)
-                .wait({w->who.id, w->who.priority, (w->who.deadline - now).count(), 0}, now)
+                .wait({w->actor, w->who.id, w->who.priority, (w->who.deadline - now).count(), 0},
+                      now)
                 .why);
         // Nobody else runs: whoever has to wait here waits for ever.
         if (why == policy::refusal::saturated) now = w->who.deadline;

@@ -61,7 +61,7 @@ public:
   void run(policy::duration span) {
     const auto until = now + span;
     while (now < until) {
-      now += 20ms;
+      now += 50ms;
       deliver();
       for (auto& [name, x] : nodes) {
         if (x->frozen) continue;

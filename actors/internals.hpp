@@ -1,0 +1,18 @@
+/// What cluster/ needs of a hierarchy. CAF-facing.
+#pragma once
+
+#include "actors/holdings.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/types.hpp"
+
+namespace echelon::actors {
+
+struct internals {
+  caf::actor_system& system;
+  std::shared_ptr<directory> where;
+  std::shared_ptr<family> children;
+  caf::actor supervisor; ///< Send it watch_atom after new actors were started.
+  std::shared_ptr<holdings> held;
+};
+
+} // namespace echelon::actors
