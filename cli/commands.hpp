@@ -11,6 +11,9 @@ inline constexpr const char* default_url = "http://127.0.0.1:8080";
 struct serve_options {
   std::string config;
   std::string listen; ///< Empty: as configured.
+  // Of the cluster; empty: as configured.
+  std::string node, cluster_listen;
+  std::vector<std::string> seeds;
   bool simulate = false, chaos = false, log_json = false;
   std::string log_level = "info";
 };

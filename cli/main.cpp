@@ -19,6 +19,11 @@ int main(int argc, char** argv) {
       ->required();
   serve_command->add_option("--listen", serving.listen,
                             "ADDRESS:PORT instead of server.listen; port 0: any free one");
+  serve_command->add_option("--node", serving.node, "Name of this node, instead of cluster.node");
+  serve_command->add_option("--cluster-listen", serving.cluster_listen,
+                            "ADDRESS:PORT for the other nodes, instead of cluster.listen");
+  serve_command->add_option("--seed", serving.seeds,
+                            "ADDRESS:PORT of another node (repeatable), instead of cluster.seeds");
   serve_command->add_flag("--simulate", serving.simulate,
                           "Bind every provider to the built-in simulator");
   serve_command->add_flag("--chaos", serving.chaos,

@@ -53,6 +53,33 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// What the command line says of the cluster wins over the file, so that one file serves every
+/// node.
+void join(config::RouterConfig& to, const serve_options& options) {
+  if (options.node.empty() && options.cluster_listen.empty() && options.seeds.empty()) return;
+  if (!to.cluster) to.cluster.emplace();
+  if (!options.node.empty()) to.cluster->node = options.node;
+  if (!options.seeds.empty()) to.cluster->seeds = options.seeds;
+  if (!options.cluster_listen.empty())
+    static_cast<void>(
+        config::split_address(options.cluster_listen, to.cluster->host, to.cluster->port));
+}
+
+bool check_addresses(const serve_options& options) {
+  auto all = options.seeds;
+  if (!options.cluster_listen.empty()) all.push_back(options.cluster_listen);
+  for (const auto& x : all) {
+    std::string host;
+    std::uint16_t port = 0;
+    if (config::split_address(x, host, port)) continue;
+    std::cerr << "echelon: --cluster-listen and --seed must be ADDRESS:PORT, such as "
+                 "127.0.0.1:4801, not '"
+              << x << "'\n";
+    return false;
+  }
+  return true;
+}
+
 } // namespace
 
 int serve(const serve_options& options) {
@@ -64,6 +91,7 @@ int serve(const serve_options& options) {
         << options.listen << "'\n";
     return 2;
   }
+  if (!check_addresses(options)) return 2;
   std::signal(SIGPIPE, SIG_IGN);
   set_up_log(options);
   raise_descriptor_limit();
@@ -75,10 +103,13 @@ int serve(const serve_options& options) {
     readable = result.readable;
     for (const auto& x : result.diagnostics)
       messages.push_back(config::to_string(x));
-    if (!result.config || host.empty()) return result.config;
+    if (!result.config) return result.config;
     auto changed = std::make_shared<config::RouterConfig>(*result.config);
-    changed->server.host = host;
-    changed->server.port = port;
+    if (!host.empty()) {
+      changed->server.host = host;
+      changed->server.port = port;
+    }
+    join(*changed, options);
     return changed;
   };
   std::vector<std::string> messages;
@@ -91,12 +122,12 @@ int serve(const serve_options& options) {
               << (readable ? " has errors; nothing is served.\n" : " cannot be read.\n");
     return readable ? 1 : 2;
   }
-  gateway::router router{std::move(config), [load](std::vector<std::string>& out) {
-                           bool ignored = true;
-                           return load(out, ignored);
-                         }};
-  router.chaos = options.chaos;
   try {
+    gateway::router router{std::move(config), [load](std::vector<std::string>& out) {
+                             bool ignored = true;
+                             return load(out, ignored);
+                           }};
+    router.chaos = options.chaos;
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     spdlog::info("echelon listening on http://{}", server.address());
     spdlog::default_logger()->flush();

@@ -177,29 +177,4 @@ void read_auth(loading& x, const yaml_ptr& node) {
   in.finish();
 }
 
-void read_cluster(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "cluster", x.out};
-  static_cast<void>(in.text("name"));
-  static_cast<void>(in.text("node"));
-  static_cast<void>(in.text("listen"));
-  static_cast<void>(in.texts("seeds"));
-  static_cast<void>(in.one_of("membership", word_list<int>{{"static", 0}, {"etcd", 1}}));
-  static_cast<void>(in.one_of("partition", word_list<int>{{"strict", 0}, {"scale", 1}}));
-  if (const auto etcd = in.take("etcd")) {
-    map_reader own{etcd, "cluster.etcd", x.out};
-    static_cast<void>(own.texts("endpoints"));
-    static_cast<void>(own.seconds("lease_ttl"));
-    own.finish();
-  }
-  if (const auto tls = in.take("tls")) {
-    map_reader own{tls, "cluster.tls", x.out};
-    for (const char* key : {"cert", "key", "ca"})
-      static_cast<void>(own.text(key));
-    own.finish();
-  }
-  in.finish();
-  x.out.warn(in.at(), "not-yet",
-             "this version runs as one node: the cluster section is checked but has no effect");
-}
-
 } // namespace echelon::config

@@ -161,6 +161,17 @@ struct auth_config {
   std::map<std::string, std::string> keys; ///< Name to secret.
 };
 
+/// `cluster`: this process is one of several that share limits, queues and breakers.
+struct cluster_config {
+  std::string name = "echelon"; ///< Nodes of another name are refused.
+  std::string node;             ///< Unique name of this process.
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;         ///< Where the other nodes reach this one.
+  std::vector<std::string> seeds; ///< `host:port` of other nodes.
+  std::string cert, key, ca;      ///< PEM files for mutual TLS; all or none.
+  bool operator==(const cluster_config&) const = default;
+};
+
 struct RouterConfig {
   std::map<std::string, provider_config> providers;
   std::map<std::string, model_config> models;
@@ -176,6 +187,7 @@ struct RouterConfig {
   std::optional<policy::rate_settings> rate; ///< Of the whole router.
   server_config server;
   auth_config auth;
+  std::optional<cluster_config> cluster; ///< Absent: one node by itself.
 
   [[nodiscard]] const group_config* group(std::string_view name) const;
   [[nodiscard]] const tier_config* tier(const group_ref& ref) const;

@@ -80,17 +80,31 @@ bool admin_allowed(const config::server_config& server, const connection& from,
   return same_secret(server.admin_token, presented_key(field(m, http::field::authorization), {}));
 }
 
+json cluster_json(const cluster::node& node) {
+  const auto x = node.status();
+  json members = json::array();
+  for (const auto& m : x.view.members)
+    members.push_back({{"node", m.node},
+                       {"address", m.address},
+                       {"heard", x.heard.count(m.node) != 0},
+                       {"self", m == x.self}});
+  return {{"node", x.self.node},   {"address", x.self.address},
+          {"epoch", x.view.epoch}, {"quorum_of", x.view.size},
+          {"acts", x.acts},        {"members", std::move(members)}};
+}
+
 asio::awaitable<void> serve_state(router& of, connection& client) {
   const auto now = of.current();
   const auto found = co_await states(of);
   json actors = json::array();
   for (const auto& x : found)
     actors.push_back(actor_json(x, *now->topology));
-  const json body{{"version", ECHELON_VERSION},
-                  {"config_version", now->version},
-                  {"draining", of.draining.load()},
-                  {"requests_in_flight", of.in_flight.load()},
-                  {"actors", std::move(actors)}};
+  json body{{"version", ECHELON_VERSION},
+            {"config_version", now->version},
+            {"draining", of.draining.load()},
+            {"requests_in_flight", of.in_flight.load()},
+            {"actors", std::move(actors)}};
+  if (of.node() != nullptr) body["cluster"] = cluster_json(*of.node());
   co_await answer(client, 200, body);
 }
 

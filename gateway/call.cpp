@@ -129,7 +129,28 @@ void call::flush() {
     router_.hierarchy().tell(x);
 }
 
+/// In a cluster an actor may be on its way to another node, or its node may be lost and not yet
+/// replaced: what was taken is given back, and the question put again for a while.
 asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
+  constexpr policy::duration patience = std::chrono::seconds{8};
+  const auto limit = std::min(deadline_, clock::now() + patience);
+  for (auto pause = std::chrono::milliseconds{20};;) {
+    auto answer = co_await ask_once(x);
+    const bool again =
+        answer.why == policy::refusal::unavailable && router_.hierarchy().clustered() && !gone_;
+    if (!again || clock::now() + pause >= limit) co_return answer;
+    for (const auto actor : x.route)
+      router_.hierarchy().tell({actor, {x.hold, policy::outcome::neutral, true, -1, {}}, 0});
+    co_await sleep(clock::now() + pause);
+    if (gone_) {
+      answer.trail.clear();
+      co_return answer;
+    }
+    pause = std::min(pause * 2, std::chrono::milliseconds{200});
+  }
+}
+
+asio::awaitable<policy::admission_answer> call::ask_once(policy::ask_admission x) {
   auto start = [this, x = std::move(x)](auto then) { router_.hierarchy().ask(x, std::move(then)); };
   co_return co_await answer_of<policy::admission_answer>(std::move(start));
 }

@@ -37,6 +37,7 @@ private:
 
   boost::asio::awaitable<void> drive(policy::action next);
   boost::asio::awaitable<policy::admission_answer> ask(policy::ask_admission x);
+  boost::asio::awaitable<policy::admission_answer> ask_once(policy::ask_admission x);
   boost::asio::awaitable<policy::refusal> wait_turn(const policy::wait_turn& x);
   boost::asio::awaitable<void> sleep(policy::time_point until);
   boost::asio::awaitable<policy::action> attempt(const policy::start_attempt& x);

@@ -6,8 +6,18 @@ namespace echelon::gateway {
 
 router::router(config::router_config_ptr config, loader load) : load_(std::move(load)) {
   auto topology = config::make_topology(*config);
-  hierarchy_ = std::make_unique<actors::hierarchy>(topology);
+  if (config->cluster) {
+    node_ = std::make_unique<cluster::node>(*config->cluster);
+    hierarchy_ = std::make_unique<actors::hierarchy>(node_->system(), topology, true);
+    node_->start(*hierarchy_, topology);
+  } else {
+    hierarchy_ = std::make_unique<actors::hierarchy>(topology);
+  }
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
+}
+
+router::~router() {
+  if (node_) node_->stop();
 }
 
 std::shared_ptr<const snapshot> router::current() const {
@@ -25,6 +35,7 @@ reload_result router::reload() {
   auto topology = config::make_topology(*config);
   // Actors first: a request that sees the new plans must find their actors.
   hierarchy_->apply(topology);
+  if (node_) node_->apply(topology);
   result.ok = true;
   result.version = before->version + 1;
   const std::lock_guard guard{mutex_};

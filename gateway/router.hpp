@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/hierarchy.hpp"
+#include "cluster/node.hpp"
 #include "config/router_config.hpp"
 #include "gateway/budgets.hpp"
 #include "gateway/metrics.hpp"
@@ -35,13 +36,19 @@ public:
   /// Reads the configuration again; null with diagnostics if it is not valid.
   using loader = std::function<config::router_config_ptr(std::vector<std::string>& messages)>;
 
+  /// Throws std::runtime_error if the cluster's address cannot be bound.
   router(config::router_config_ptr config, loader load);
+  ~router();
+  router(const router&) = delete;
+  router& operator=(const router&) = delete;
 
   [[nodiscard]] std::shared_ptr<const snapshot> current() const;
   /// Atomic: a bad configuration changes nothing.
   reload_result reload();
 
   [[nodiscard]] actors::hierarchy& hierarchy() { return *hierarchy_; }
+  /// Null: no cluster.
+  [[nodiscard]] cluster::node* node() { return node_.get(); }
   [[nodiscard]] record_ring& records() { return records_; }
   [[nodiscard]] metrics& counters() { return metrics_; }
   [[nodiscard]] budgets& retries() { return budgets_; }
@@ -56,6 +63,7 @@ private:
   mutable std::mutex mutex_;
   std::mutex reload_mutex_;
   std::shared_ptr<const snapshot> current_;
+  std::unique_ptr<cluster::node> node_; // Its actor system outlives the hierarchy.
   std::unique_ptr<actors::hierarchy> hierarchy_;
   record_ring records_{10000};
   metrics metrics_;

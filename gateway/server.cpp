@@ -147,6 +147,8 @@ struct server::impl {
     }
     if (of.in_flight > 0)
       spdlog::warn("drain_timeout passed, {} requests are cut off", of.in_flight.load());
+    // What this node owns goes to the others before it ends.
+    if (of.node() != nullptr) of.node()->leave(std::chrono::seconds{2});
     stopped = true;
     control.stop();
   }

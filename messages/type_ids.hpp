@@ -6,6 +6,7 @@
 #include "messages/cluster.hpp"
 #include "messages/handover.hpp"
 
+#include <caf/actor_control_block.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/type_id.hpp>
 
@@ -22,6 +23,20 @@ namespace echelon::messages {
 struct apply_spec {
   std::shared_ptr<const policy::actor_spec> spec;
 };
+
+/// Who speaks, and where its desk is. Both ways, once a connection stands.
+struct introduction {
+  std::string cluster;
+  std::uint32_t protocol = 1;
+  member from;
+  caf::strong_actor_ptr desk;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, introduction& x) {
+  auto& [cluster, protocol, from, desk] = x;
+  return f(cluster, protocol, from, desk);
+}
 
 } // namespace echelon::messages
 
@@ -57,6 +72,7 @@ CAF_ADD_TYPE_ID(echelon, (echelon::messages::inventory))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::ask_holdings))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::tell_holdings))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::reconcile_holds))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::introduction))
 CAF_END_TYPE_ID_BLOCK(echelon)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(echelon::messages::apply_spec)

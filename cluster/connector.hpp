@@ -1,0 +1,51 @@
+/// Finds the ways to other nodes: connecting blocks, so it has a thread of its own. CAF-facing.
+#pragma once
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+namespace echelon::cluster {
+
+class connector {
+public:
+  /// `found` gets the office at an address; it runs on the connector's thread.
+  using found_fn = std::function<void(const std::string& address, caf::actor office)>;
+
+  connector(caf::actor_system& system, bool tls, found_fn found);
+  ~connector();
+  connector(const connector&) = delete;
+  connector& operator=(const connector&) = delete;
+
+  /// To whom there is no way yet; replaces what was wanted before. Tried again and again, with
+  /// pauses that grow from 0.2 s to 2 s.
+  void want(std::set<std::string> addresses);
+
+private:
+  struct attempt {
+    std::chrono::steady_clock::time_point next{};
+    std::chrono::milliseconds pause{200};
+    std::string told; ///< The last reason that was logged.
+  };
+  void run();
+  void try_one(const std::string& address);
+
+  caf::actor_system& system_;
+  bool tls_;
+  found_fn found_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::string> wanted_;
+  std::map<std::string, attempt> attempts_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+} // namespace echelon::cluster

@@ -1,0 +1,196 @@
+#include "cluster/node.hpp"
+
+#include "cluster/desk.hpp"
+#include "cluster/office.hpp"
+
+#include <caf/actor_system_config.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/openssl/manager.hpp>
+#include <caf/openssl/publish.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+namespace echelon::cluster {
+namespace {
+
+struct node_config : caf::actor_system_config {
+  explicit node_config(const config::cluster_config& x) {
+    add_message_types<caf::id_block::echelon>();
+    load<caf::io::middleman>();
+    if (!x.cert.empty()) {
+      for (const auto& file : {x.cert, x.key, x.ca})
+        if (!std::ifstream{file}) throw std::runtime_error("cluster.tls: cannot read " + file);
+      load<caf::openssl::manager>();
+      openssl_certificate = x.cert;
+      openssl_key = x.key;
+      openssl_cafile = x.ca;
+    }
+    set("logger.console", caf::atom("none"));
+  }
+};
+
+/// What two nodes must have in common for their limits to mean the same.
+std::uint64_t fingerprint(const policy::topology& x) {
+  std::vector<std::string> lines;
+  for (const auto& [id, spec] : x.actors) {
+    auto line = spec.path;
+    if (spec.gate.concurrency)
+      line += " c" + std::to_string(spec.gate.concurrency->limit) + ','
+              + std::to_string(spec.gate.concurrency->queue_size);
+    if (spec.gate.rate) {
+      if (const auto* w = std::get_if<policy::sliding_window_settings>(&*spec.gate.rate))
+        line += " w" + std::to_string(w->max_units) + ',' + std::to_string(w->window.count());
+      if (const auto* b = std::get_if<policy::token_bucket_settings>(&*spec.gate.rate))
+        line += " b" + std::to_string(b->bucket_size) + ','
+                + std::to_string(b->refill_micro_per_second);
+    }
+    if (spec.gate.tokens) line += " t" + std::to_string(spec.gate.tokens->max_units);
+    lines.push_back(std::move(line));
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const auto& line : lines)
+    all += line + '\n';
+  return policy::id_of(all);
+}
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+} // namespace
+
+struct node::impl {
+  explicit impl(const config::cluster_config& x) : settings(x), config(x), system(config) {}
+
+  config::cluster_config settings;
+  node_config config;
+  caf::actor_system system;
+  std::shared_ptr<board> map = std::make_shared<board>();
+  std::shared_ptr<cluster_report> report = std::make_shared<cluster_report>();
+  std::shared_ptr<connector> ways;
+  actors::level_actor desk;
+  caf::actor office;
+  actors::hierarchy* tree = nullptr;
+};
+
+node::node(const config::cluster_config& settings) : impl_(std::make_unique<impl>(settings)) {}
+
+node::~node() {
+  stop();
+}
+
+caf::actor_system& node::system() {
+  return impl_->system;
+}
+
+void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology) {
+  auto& x = *impl_;
+  const bool tls = !x.settings.cert.empty();
+  x.tree = &tree;
+  auto& inside = tree.inside();
+  const auto map = x.map;
+  inside.where->set_elsewhere([map](std::uint64_t id) { return map->to(id).desk; });
+  inside.where->act_until = 0;
+  x.desk = x.system.spawn(cluster::desk, std::shared_ptr<const actors::directory>{inside.where},
+                          std::shared_ptr<const board>{x.map});
+  office_setup setup;
+  auto& own = setup.settings;
+  own.cluster = x.settings.name;
+  own.self.node = x.settings.node.empty() ? host_name() : x.settings.node;
+  own.self.incarnation =
+      static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  own.self.tag = policy::gateway_of(tree.new_hold());
+  own.config = fingerprint(*topology);
+  inside.where->node = own.self.node;
+  const auto host = x.settings.host;
+  setup.seeds.insert(x.settings.seeds.begin(), x.settings.seeds.end());
+  setup.tree = &tree;
+  setup.desk = x.desk;
+  setup.map = x.map;
+  setup.report = x.report;
+  setup.topology = topology;
+  // The office needs the connector, and the connector the office: by way of a handle set later.
+  const auto target = std::make_shared<caf::actor>();
+  x.ways = std::make_shared<connector>(
+      x.system, tls, [target](const std::string& address, caf::actor office) {
+        caf::anon_send(*target, linked_atom::value, address, std::move(office));
+      });
+  setup.ways = x.ways;
+  const bool v6 = host.find(':') != std::string::npos;
+  const auto address = [&](std::uint16_t port) {
+    return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
+  };
+  own.self.address = address(x.settings.port);
+  setup.seeds.erase(own.self.address);
+  own.size = static_cast<std::uint32_t>(setup.seeds.size() + 1);
+  x.office = x.system.spawn(cluster::office, std::move(setup));
+  *target = x.office;
+  const auto bound =
+      tls ? caf::openssl::publish(x.office, x.settings.port, host.c_str(), true)
+          : x.system.middleman().publish(x.office, x.settings.port, host.c_str(), true);
+  if (!bound)
+    throw std::runtime_error("cannot listen for the cluster at " + address(x.settings.port) + ": "
+                             + x.system.render(bound.error()));
+  spdlog::info("cluster '{}': node '{}' listens at {}{}", x.settings.name,
+               x.settings.node.empty() ? host_name() : x.settings.node, address(*bound),
+               tls ? ", TLS" : "");
+}
+
+void node::apply(const policy::topology_ptr& topology) {
+  impl_->map->set_topology(topology);
+  caf::anon_send(impl_->office, reload_atom::value);
+}
+
+void node::leave(policy::duration patience) {
+  const auto limit = std::chrono::steady_clock::now() + patience;
+  caf::anon_send(impl_->office, leave_atom::value);
+  while (std::chrono::steady_clock::now() < limit) {
+    {
+      const std::lock_guard guard{impl_->report->mutex};
+      // Alone, or without a quorum, there is nobody to hand anything to.
+      const auto& r = *impl_->report;
+      if (r.handed_over || !r.acts || r.view.members.size() < 2) return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
+}
+
+void node::stop() {
+  auto& x = *impl_;
+  if (x.tree == nullptr) return;
+  x.tree->inside().where->set_elsewhere(nullptr);
+  x.ways.reset();
+  if (x.office) {
+    // It uses the tree: nothing goes on before it has ended.
+    caf::scoped_actor self{x.system};
+    self->send_exit(x.office, caf::exit_reason::user_shutdown);
+    self->wait_for(x.office);
+    self->send_exit(x.desk, caf::exit_reason::user_shutdown);
+  }
+  x.office = nullptr;
+  x.desk = nullptr;
+  x.tree = nullptr;
+}
+
+node_status node::status() const {
+  const std::lock_guard guard{impl_->report->mutex};
+  const auto& r = *impl_->report;
+  return {r.self, r.view, r.heard, r.acts};
+}
+
+std::string node::owner(policy::path_id actor) const {
+  return impl_->map->owner(actor);
+}
+
+} // namespace echelon::cluster

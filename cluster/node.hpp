@@ -1,0 +1,53 @@
+/// This process as a member of a cluster. No CAF types beyond the actor system's name.
+#pragma once
+
+#include "actors/hierarchy.hpp"
+#include "config/router_config.hpp"
+#include "messages/cluster.hpp"
+#include "policy/topology.hpp"
+
+#include <memory>
+#include <set>
+#include <string>
+
+namespace caf {
+class actor_system;
+}
+
+namespace echelon::cluster {
+
+/// What the cluster looks like from here.
+struct node_status {
+  messages::member self;
+  messages::view view;
+  std::set<std::string> heard; ///< Nodes heard within the detection time.
+  bool acts = false;           ///< It is a member and has its quorum.
+};
+
+class node {
+public:
+  /// Makes the actor system. Throws std::runtime_error if TLS files cannot be read.
+  explicit node(const config::cluster_config& settings);
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  [[nodiscard]] caf::actor_system& system();
+  /// Binds the address of the cluster and begins to look for the others; `tree` lives in system()
+  /// and outlives stop(). Throws std::runtime_error if the address cannot be bound.
+  void start(actors::hierarchy& tree, const policy::topology_ptr& topology);
+  void apply(const policy::topology_ptr& topology);
+  /// Hands everything over and leaves, within `patience`.
+  void leave(policy::duration patience);
+  /// Ends what start() began. Nothing is called after it.
+  void stop();
+  [[nodiscard]] node_status status() const;
+  /// Which node owns an actor; empty: nobody now.
+  [[nodiscard]] std::string owner(policy::path_id actor) const;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace echelon::cluster

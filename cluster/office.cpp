@@ -1,0 +1,168 @@
+#include "cluster/office.hpp"
+
+#include <caf/send.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace echelon::cluster {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto tick_interval = 100ms;
+
+} // namespace
+
+time_point office_state::now() const {
+  return self_->clock().now();
+}
+
+void office_state::begin(caf::event_based_actor* self, office_setup setup) {
+  self_ = self;
+  setup_ = std::move(setup);
+  core_.emplace(setup_.settings);
+  tenures_.emplace(setup_.settings.self);
+  setup_.map->set_self(setup_.settings.self);
+  setup_.map->set_desk(setup_.settings.self.node, setup_.desk);
+  take_topology(setup_.topology);
+  self_->set_down_handler([this](const caf::down_msg& msg) {
+    std::erase_if(linked_, [&](const auto& x) { return x.second.address() == msg.source; });
+    std::erase_if(contacts_, [&](const auto& x) {
+      if (x.second.office.address() != msg.source) return false;
+      spdlog::warn("cluster: the connection to node '{}' is gone", x.first);
+      setup_.map->set_desk(x.first, {});
+      return true;
+    });
+  });
+  self_->send(self_, tick_atom::value);
+}
+
+messages::introduction office_state::own() const {
+  return {core_->settings().cluster, messages::beat{}.protocol, core_->settings().self,
+          caf::actor_cast<caf::strong_actor_ptr>(setup_.desk)};
+}
+
+caf::behavior office_state::behavior() {
+  const auto receive = [this](const auto& x) {
+    core_->receive(x, now());
+    pump();
+  };
+  return {
+      [this](tick_atom) { tick(); },
+      [this](leave_atom) { core_->leave(); },
+      [this](reload_atom) { take_topology(setup_.map->topology()); },
+      [this](linked_atom, const std::string& address, const caf::actor& office) {
+        linked_[address] = office;
+        self_->monitor(office);
+        self_->request(office, 2s, own())
+            .then([this, office](const messages::introduction& x) { introduced(x, office); },
+                  [this, address](const caf::error&) { linked_.erase(address); });
+      },
+      [this](const messages::introduction& x) {
+        if (const auto& from = self_->current_sender())
+          introduced(x, caf::actor_cast<caf::actor>(from));
+        return own();
+      },
+      [receive](const messages::beat& x) { receive(x); },
+      [receive](const messages::beat_ack& x) { receive(x); },
+      [receive](const messages::prepare_view& x) { receive(x); },
+      [receive](const messages::promise_view& x) { receive(x); },
+      [receive](const messages::accept_view& x) { receive(x); },
+      [receive](const messages::view_accepted& x) { receive(x); },
+      [receive](const messages::view_agreed& x) { receive(x); },
+      [this](const messages::pull_placement& x) { answer_pull(x); },
+      [this](const messages::placement_handed& x) { take_handed(x); },
+      [this](const messages::ask_holdings& x) { answer_holdings(x); },
+      [this](const messages::tell_holdings& x) { take_holdings(x); },
+      [this](const messages::inventory& x) { take_inventory(x); },
+  };
+}
+
+void office_state::introduced(const messages::introduction& x, const caf::actor& from) {
+  const auto& own = core_->settings();
+  if (x.from.node == own.self.node) {
+    if (x.from != own.self)
+      spdlog::warn("cluster: {} has the name of this node, '{}': refused", x.from.address,
+                   x.from.node);
+    return;
+  }
+  if (x.cluster != own.cluster || x.protocol != messages::beat{}.protocol) {
+    spdlog::warn("cluster: node '{}' at {} is of cluster '{}', protocol {}: refused", x.from.node,
+                 x.from.address, x.cluster, x.protocol);
+    return;
+  }
+  auto& c = contacts_[x.from.node];
+  if (c.office != from) {
+    self_->monitor(from);
+    spdlog::info("cluster: connected with node '{}' at {}", x.from.node, x.from.address);
+  }
+  c = {x.from, from};
+  linked_[x.from.address] = from;
+  setup_.map->set_desk(x.from.node, caf::actor_cast<actors::level_actor>(x.desk));
+}
+
+void office_state::send_to(const std::string& node, const protocol_message& what) {
+  std::visit([&](const auto& x) { tell(node, x); }, what);
+}
+
+void office_state::tick() {
+  self_->delayed_send(self_, tick_interval, tick_atom::value);
+  core_->tick(now());
+  pump();
+  ask_around();
+  if (now() - last_inventory_ >= 250ms) tell_inventory();
+  if (now() - last_reconcile_ >= 2s) reconcile();
+  setup_.tree->expire(now() - 2s);
+  look_for_ways();
+  report();
+}
+
+void office_state::pump() {
+  for (const auto& x : core_->take_outgoing()) {
+    if (!x.to.empty()) {
+      send_to(x.to, x.what);
+      continue;
+    }
+    for (const auto& [node, c] : contacts_)
+      send_to(node, x.what);
+  }
+  for (const auto& text : core_->take_notes())
+    spdlog::warn("cluster: {}", text);
+  if (core_->take_reset()) forget_everything();
+  for (const auto& x : core_->take_views())
+    take_view(x);
+  setup_.tree->inside().where->act_until = core_->lease_until(now()).time_since_epoch().count();
+}
+
+/// Everyone that was heard of and to whom there is no way.
+void office_state::look_for_ways() {
+  auto wanted = setup_.seeds;
+  for (const auto& m : core_->current().members)
+    wanted.insert(m.address);
+  for (const auto& m : core_->alive(now()))
+    wanted.insert(m.address);
+  wanted.erase(core_->settings().self.address);
+  for (const auto& [address, office] : linked_)
+    wanted.erase(address);
+  setup_.ways->want(std::move(wanted));
+}
+
+void office_state::report() {
+  auto& x = *setup_.report;
+  const std::lock_guard guard{x.mutex};
+  x.self = core_->settings().self;
+  x.view = core_->current();
+  x.acts = now() < core_->lease_until(now());
+  x.handed_over = !core_->is_member() && retained_.empty() && started_.empty();
+  x.heard.clear();
+  for (const auto& m : core_->alive(now()))
+    x.heard.insert(m.node);
+}
+
+caf::behavior office(caf::stateful_actor<office_state>* self, office_setup setup) {
+  self->state.begin(self, std::move(setup));
+  return self->state.behavior();
+}
+
+} // namespace echelon::cluster

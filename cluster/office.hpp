@@ -1,0 +1,125 @@
+/// The actor of a node that talks with the offices of the others: membership, who owns what,
+/// handing over and taking over. CAF-facing.
+#pragma once
+
+#include "actors/hierarchy.hpp"
+#include "actors/internals.hpp"
+#include "cluster/board.hpp"
+#include "cluster/connector.hpp"
+#include "cluster/membership.hpp"
+#include "cluster/tenancy.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace echelon::cluster {
+
+/// What people ask about the cluster. Thread-safe.
+struct cluster_report {
+  std::mutex mutex;
+  messages::member self;
+  messages::view view;
+  std::set<std::string> heard; ///< Nodes heard within the detection time.
+  bool acts = false;
+  bool handed_over = false; ///< After leave(): nothing is held for the others any more.
+};
+
+struct office_setup {
+  membership_settings settings;
+  std::set<std::string> seeds;
+  actors::hierarchy* tree = nullptr; ///< Outlives the office.
+  actors::level_actor desk;
+  std::shared_ptr<board> map;
+  std::shared_ptr<cluster_report> report;
+  std::shared_ptr<connector> ways; ///< Set by the node before the office gets its first message.
+  policy::topology_ptr topology;
+};
+
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using leave_atom = caf::atom_constant<caf::atom("leave")>;
+using linked_atom = caf::atom_constant<caf::atom("linked")>;
+using reload_atom = caf::atom_constant<caf::atom("reload")>;
+
+class office_state {
+public:
+  static inline constexpr const char* name = "office";
+
+  void begin(caf::event_based_actor* self, office_setup setup);
+  caf::behavior behavior();
+
+private:
+  struct contact {
+    messages::member who;
+    caf::actor office;
+  };
+  struct rebuild {
+    std::set<std::string> waiting; ///< Nodes whose answer is missing.
+    std::map<policy::path_id, messages::actor_holdings> known;
+    time_point asked{};
+  };
+  struct stock { ///< The last inventory of a gateway.
+    std::string node;
+    time_point heard{};
+    std::map<policy::path_id, std::vector<std::uint64_t>> holds;
+  };
+
+  // office.cpp: the way to others, and the core's messages.
+  void tick();
+  void pump();
+  void introduced(const messages::introduction& x, const caf::actor& from);
+  void send_to(const std::string& node, const protocol_message& what);
+  template <class Message>
+  void tell(const std::string& node, const Message& x) {
+    if (const auto i = contacts_.find(node); i != contacts_.end()) self_->send(i->second.office, x);
+  }
+  void look_for_ways();
+  void report();
+  messages::introduction own() const;
+
+  // office_places.cpp: what this node owns.
+  void take_view(const messages::view& x);
+  void take_topology(policy::topology_ptr x);
+  void settle();
+  void forget_everything();
+  void ask_around();
+  void answer_pull(const messages::pull_placement& x);
+  void take_handed(const messages::placement_handed& x);
+  void answer_holdings(const messages::ask_holdings& x);
+  void take_holdings(const messages::tell_holdings& x);
+  void finish_rebuild(policy::path_id key);
+  void take_inventory(const messages::inventory& x);
+  void tell_inventory();
+  void reconcile();
+  void arrived();
+  time_point now() const;
+
+  caf::event_based_actor* self_ = nullptr;
+  office_setup setup_;
+  std::optional<membership> core_;
+  std::optional<tenancy> tenures_;
+  std::map<std::string, contact> contacts_;
+  std::map<std::string, caf::actor> linked_; ///< Offices by address.
+  policy::topology_ptr topology_;
+  std::map<policy::path_id, std::vector<policy::path_id>> places_; ///< Actors by placement.
+  std::vector<policy::path_id> keys_;
+  std::set<policy::path_id> started_; ///< Placements whose actors run here.
+  std::map<policy::path_id, std::vector<actors::level_actor>> retained_;
+  std::set<policy::path_id> gathering_;
+  std::map<policy::path_id, messages::placement_handed> handed_;
+  std::map<policy::path_id, rebuild> rebuilds_;
+  std::map<std::uint32_t, stock> stocks_; ///< By tag.
+  std::map<policy::path_id, time_point> pulled_;
+  duration longest_attempt_{};
+  time_point last_inventory_{}, last_reconcile_{};
+};
+
+/// Publish it where the other nodes connect to.
+caf::behavior office(caf::stateful_actor<office_state>* self, office_setup setup);
+
+} // namespace echelon::cluster

@@ -1,0 +1,266 @@
+// What this node owns: taking over, handing over, and putting together what was lost.
+#include "cluster/office.hpp"
+
+#include <caf/send.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace echelon::cluster {
+
+using namespace std::chrono_literals;
+using policy::path_id;
+
+void office_state::take_topology(policy::topology_ptr x) {
+  topology_ = std::move(x);
+  setup_.map->set_topology(topology_);
+  places_.clear();
+  keys_.clear();
+  for (const auto& [id, spec] : topology_->actors)
+    places_[spec.place].push_back(id);
+  for (const auto& [key, ids] : places_)
+    keys_.push_back(key);
+  longest_attempt_ = 10s;
+  for (const auto& [target, plan] : topology_->targets)
+    for (const auto& stage : plan->stages)
+      longest_attempt_ =
+          std::max<duration>(longest_attempt_, std::min<duration>(stage.timeout, 120s));
+  // What the configuration brought while we are in: nobody had it before.
+  for (const auto key : keys_)
+    if (core_->is_member() && tenures_->find(key) == nullptr) {
+      const auto* owner = owner_of(core_->current(), key);
+      if (owner != nullptr && *owner == core_->settings().self) tenures_->begin(key, now());
+    }
+  settle();
+}
+
+void office_state::take_view(const messages::view& x) {
+  const auto before = core_->current();
+  tenures_->change(x, keys_, now());
+  setup_.map->set_view(x);
+  for (auto& [key, r] : rebuilds_)
+    std::erase_if(r.waiting, [&](const auto& node) { return find_member(x, node) == nullptr; });
+  settle();
+  // Whatever is on its way to nodes that are out, or waits where nobody is any more, starts again.
+  const auto all_in = [&](const auto& list) {
+    return std::all_of(list.begin(), list.end(), [&](const auto& m) {
+      return std::find(x.members.begin(), x.members.end(), m) != x.members.end();
+    });
+  };
+  if (!all_in(x.before)) setup_.tree->expire(now());
+  setup_.tree->wake_all();
+  arrived();
+}
+
+/// Starts the actors that are ours and ready, and takes out of service those that are not ours.
+void office_state::settle() {
+  auto& family = *setup_.tree->inside().children;
+  bool fresh = false;
+  for (const auto& [key, t] : tenures_->all()) {
+    if (t.owner && t.is == standing::ready && started_.insert(key).second) {
+      fresh = true;
+      for (const auto id : places_[key])
+        family.take_over(*topology_->find(id), [](auto&) {});
+    }
+    if (!t.owner && started_.erase(key) != 0)
+      for (const auto id : places_[key])
+        if (auto handle = family.release(id)) retained_[key].push_back(std::move(handle));
+  }
+  if (fresh) arrived();
+}
+
+/// Actors have come: the supervisor watches them, and who waited for them goes on.
+void office_state::arrived() {
+  caf::anon_send(setup_.tree->inside().supervisor, actors::watch_atom::value);
+  caf::anon_send(setup_.desk, messages::apply_spec{});
+}
+
+void office_state::forget_everything() {
+  auto& family = *setup_.tree->inside().children;
+  for (const auto key : started_)
+    for (const auto id : places_[key])
+      if (const auto handle = family.release(id))
+        caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  for (const auto& [key, handles] : retained_)
+    for (const auto& handle : handles)
+      caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  started_.clear();
+  retained_.clear();
+  rebuilds_.clear();
+  handed_.clear();
+  tenures_.emplace(core_->settings().self);
+  setup_.map->set_self(core_->settings().self);
+  setup_.map->set_view({});
+}
+
+/// Asks for what is still missing.
+void office_state::ask_around() {
+  std::vector<path_id> done;
+  for (const auto& [key, t] : tenures_->all()) {
+    if (t.is == standing::pulling && now() - pulled_[key] >= 200ms) {
+      pulled_[key] = now();
+      tell(t.from.node, messages::pull_placement{core_->settings().self, key, t.since});
+    }
+    if (t.is != standing::rebuilding || !t.owner) continue;
+    auto [i, fresh] = rebuilds_.try_emplace(key);
+    auto& r = i->second;
+    if (fresh)
+      for (const auto& m : core_->current().members)
+        r.waiting.insert(m.node);
+    if (!fresh && now() - r.asked < 300ms) continue;
+    r.asked = now();
+    const messages::ask_holdings question{core_->settings().self, key, core_->current().epoch};
+    for (const auto& node : std::set<std::string>{r.waiting})
+      if (node == core_->settings().self.node)
+        answer_holdings(question);
+      else
+        tell(node, question);
+    if (r.waiting.empty()) done.push_back(key);
+  }
+  for (const auto key : done)
+    finish_rebuild(key);
+}
+
+void office_state::answer_pull(const messages::pull_placement& x) {
+  if (core_->current().epoch < x.epoch) return; // We hear of that view soon; it asks again.
+  messages::placement_handed reply{core_->settings().self, x.key, x.epoch, true, {}};
+  if (const auto i = handed_.find(x.key); i != handed_.end()) {
+    i->second.epoch = x.epoch;
+    return tell(x.from.node, i->second); // The first answer may have got lost.
+  }
+  const auto* t = tenures_->find(x.key);
+  if (t == nullptr) return tell(x.from.node, reply);
+  if (t->owner || t->is != standing::ready || !gathering_.insert(x.key).second) return;
+  struct gathered {
+    messages::placement_handed reply;
+    std::size_t open = 0;
+  };
+  const auto sum = std::make_shared<gathered>();
+  reply.lost = false;
+  sum->reply = std::move(reply);
+  auto handles = std::move(retained_[x.key]);
+  retained_.erase(x.key);
+  sum->open = handles.size();
+  const auto finish = [this, sum, node = x.from.node, key = x.key] {
+    tenures_->released(key);
+    gathering_.erase(key);
+    handed_[key] = sum->reply;
+    tell(node, sum->reply);
+  };
+  if (handles.empty()) return finish();
+  for (const auto& handle : handles)
+    self_->request(handle, 1s, messages::hand_over{})
+        .then(
+            [sum, finish](const messages::actor_memory& memory) {
+              sum->reply.actors.push_back(memory);
+              if (--sum->open == 0) finish();
+            },
+            [sum, finish](const caf::error&) {
+              if (--sum->open == 0) finish();
+            });
+}
+
+void office_state::take_handed(const messages::placement_handed& x) {
+  const auto* t = tenures_->find(x.key);
+  if (t == nullptr || t->is != standing::pulling || t->from.node != x.from.node
+      || t->since != x.epoch)
+    return;
+  if (x.lost) return tenures_->lost(x.key);
+  handed_.erase(x.key);
+  started_.insert(x.key);
+  for (const auto id : places_[x.key]) {
+    const auto i = std::find_if(x.actors.begin(), x.actors.end(),
+                                [&](const auto& a) { return a.actor == id; });
+    setup_.tree->inside().children->take_over(*topology_->find(id), [&](auto& core) {
+      if (i != x.actors.end()) core.load(*i, now());
+    });
+  }
+  tenures_->settled(x.key);
+  settle();
+  arrived();
+}
+
+void office_state::answer_holdings(const messages::ask_holdings& x) {
+  if (core_->current().epoch < x.epoch) return;
+  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch,
+                                setup_.tree->inside().held->of(x.key, now())};
+  if (x.from == core_->settings().self)
+    take_holdings(reply);
+  else
+    tell(x.from.node, reply);
+}
+
+void office_state::take_holdings(const messages::tell_holdings& x) {
+  const auto i = rebuilds_.find(x.key);
+  if (i == rebuilds_.end() || i->second.waiting.erase(x.from.node) == 0) return;
+  for (const auto& a : x.actors) {
+    auto& to = i->second.known[a.actor];
+    to.holds.insert(to.holds.end(), a.holds.begin(), a.holds.end());
+    to.started.insert(to.started.end(), a.started.begin(), a.started.end());
+  }
+}
+
+void office_state::finish_rebuild(path_id key) {
+  auto r = std::move(rebuilds_[key]);
+  rebuilds_.erase(key);
+  // What lost gateways held when they were last heard; reconcile() drops it in time.
+  for (const auto& [tag, last] : stocks_) {
+    const auto gone = std::none_of(core_->current().members.begin(), core_->current().members.end(),
+                                   [&, tag = tag](const auto& m) { return m.tag == tag; });
+    if (!gone) continue;
+    for (const auto id : places_[key])
+      if (const auto held = last.holds.find(id); held != last.holds.end()) {
+        auto& to = r.known[id].holds;
+        to.insert(to.end(), held->second.begin(), held->second.end());
+      }
+  }
+  started_.insert(key);
+  for (const auto id : places_[key])
+    setup_.tree->inside().children->take_over(
+        *topology_->find(id), [&](auto& core) { core.rebuild(r.known[id], now()); });
+  tenures_->settled(key);
+  arrived();
+}
+
+void office_state::take_inventory(const messages::inventory& x) {
+  auto& s = stocks_[x.from.tag];
+  s.node = x.from.node;
+  s.heard = now();
+  s.holds.clear();
+  for (const auto& a : x.actors) {
+    auto holds = a.holds;
+    std::sort(holds.begin(), holds.end());
+    s.holds[a.actor] = std::move(holds);
+  }
+}
+
+void office_state::tell_inventory() {
+  last_inventory_ = now();
+  const messages::inventory x{core_->settings().self, setup_.tree->inside().held->inventory()};
+  take_inventory(x);
+  for (const auto& [node, c] : contacts_)
+    tell(node, x);
+}
+
+/// Tells our actors what each gateway still holds: what a lost message left behind is dropped.
+void office_state::reconcile() {
+  constexpr duration on_its_way = 5s; // Longer than any message of a living node.
+  last_reconcile_ = now();
+  const auto local = setup_.tree->inside().where->all_local();
+  std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.heard > 1h; });
+  for (const auto& [tag, last] : stocks_) {
+    const bool in = std::any_of(core_->current().members.begin(), core_->current().members.end(),
+                                [&, tag = tag](const auto& m) { return m.tag == tag; });
+    const bool fresh = now() - last.heard < 1s;
+    if (in && !fresh) continue;
+    for (const auto& [id, handle] : local) {
+      messages::reconcile_holds x{tag, {}, in ? on_its_way.count() : longest_attempt_.count()};
+      if (const auto held = last.holds.find(id); in && held != last.holds.end())
+        x.holds = held->second;
+      caf::anon_send(handle, std::move(x));
+    }
+  }
+}
+
+} // namespace echelon::cluster

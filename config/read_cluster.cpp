@@ -1,0 +1,65 @@
+// cluster.
+#include "config/sections.hpp"
+#include "config/url.hpp"
+
+namespace echelon::config {
+namespace {
+
+/// Parts of the format that this version cannot do yet.
+void not_yet(map_reader& in, const std::string& key, const std::string& word,
+             const std::string& instead) {
+  const auto* x = in.find(key);
+  if (x != nullptr && x->text == word)
+    in.out().error(x->at, "not-yet",
+                   in.path(key) + ": " + word + " is not there in this version; use " + instead);
+}
+
+void read_tls(loading& x, map_reader& in, cluster_config& to) {
+  const auto tls = in.take("tls");
+  if (!tls) return;
+  map_reader own{tls, "cluster.tls", x.out};
+  for (const auto& [key, file] :
+       {std::pair{"cert", &to.cert}, std::pair{"key", &to.key}, std::pair{"ca", &to.ca}}) {
+    *file = own.expanded(key, x.env, x.simulate).value_or("");
+    if (own.find(key) == nullptr)
+      x.out.error(own.at(), "missing-key", std::string{"cluster.tls needs "} + key);
+  }
+  own.finish();
+}
+
+} // namespace
+
+void read_cluster(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "cluster", x.out};
+  cluster_config to;
+  if (const auto v = in.word("name")) to.name = *v;
+  to.node = in.expanded("node", x.env, x.simulate).value_or("");
+  if (const auto v = in.expanded("listen", x.env, x.simulate);
+      v && !v->empty() && !split_address(*v, to.host, to.port))
+    x.out.error(in.where("listen"), "bad-address",
+                "cluster.listen must be ADDRESS:PORT, such as 10.0.0.1:4801");
+  if (in.texts("seeds"))
+    for (const auto& item : in.find("seeds")->items) {
+      std::string host;
+      std::uint16_t port = 0;
+      if (item->is == yaml_node::kind::scalar && split_address(item->text, host, port))
+        to.seeds.push_back(item->text);
+      else
+        x.out.error(item->at, "bad-address", "cluster.seeds must hold ADDRESS:PORT");
+    }
+  static_cast<void>(in.one_of("membership", word_list<int>{{"static", 0}, {"etcd", 1}}));
+  static_cast<void>(in.one_of("partition", word_list<int>{{"strict", 0}, {"scale", 1}}));
+  not_yet(in, "membership", "etcd", "static");
+  not_yet(in, "partition", "scale", "strict");
+  if (const auto etcd = in.take("etcd")) {
+    map_reader own{etcd, "cluster.etcd", x.out};
+    static_cast<void>(own.texts("endpoints"));
+    static_cast<void>(own.seconds("lease_ttl"));
+    own.finish();
+  }
+  read_tls(x, in, to);
+  in.finish();
+  x.config.cluster = std::move(to);
+}
+
+} // namespace echelon::config
