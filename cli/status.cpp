@@ -24,14 +24,24 @@ std::string table(const json& state) {
                           state.value("version", "?"), state.value("config_version", 0),
                           state.value("requests_in_flight", 0),
                           state.value("draining", false) ? ", draining" : "");
-  text += fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", "ACTOR", "PERMITS",
-                      "QUEUE", "RATE LEFT", "BREAKER", "OK", "FAILED");
+  const auto cluster = state.find("cluster");
+  if (cluster != state.end()) {
+    text += fmt::format("node {}, view {} of the cluster, {}: ", cluster->value("node", "?"),
+                        cluster->value("epoch", 0),
+                        cluster->value("acts", false) ? "with a quorum" : "WITHOUT A QUORUM");
+    for (const auto& m : cluster->value("members", json::array()))
+      text += fmt::format("{} ({}{}) ", m.value("node", "?"), m.value("address", "?"),
+                          m.value("heard", false) ? "" : ", not heard");
+    text += '\n';
+  }
+  text += fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", "ACTOR", "NODE",
+                      "PERMITS", "QUEUE", "RATE LEFT", "BREAKER", "OK", "FAILED");
   for (const auto& x : state.value("actors", json::array())) {
     const auto& breaker = x["breaker"];
     const auto& limiter = x["limiter"];
     text +=
-        fmt::format("{:<44} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", x.value("path", ""),
-                    of(x["permits"]["used"], x["permits"]["limit"]),
+        fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", x.value("path", ""),
+                    x.value("node", "local"), of(x["permits"]["used"], x["permits"]["limit"]),
                     of(x["queue"]["length"], x["queue"]["size"]),
                     limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
                     breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),

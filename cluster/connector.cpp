@@ -2,9 +2,6 @@
 
 #include "config/url.hpp"
 
-#include <caf/io/middleman.hpp>
-#include <caf/openssl/remote_actor.hpp>
-
 #include <spdlog/spdlog.h>
 
 #include <fcntl.h>
@@ -53,8 +50,7 @@ std::string probe(const std::string& host, std::uint16_t port, std::chrono::mill
 
 } // namespace
 
-connector::connector(caf::actor_system& system, bool tls, found_fn found)
-    : system_(system), tls_(tls), found_(std::move(found)), thread_([this] { run(); }) {}
+connector::connector(found_fn found) : found_(std::move(found)), thread_([this] { run(); }) {}
 
 connector::~connector() {
   {
@@ -69,6 +65,9 @@ void connector::want(std::set<std::string> addresses) {
   {
     const std::lock_guard guard{mutex_};
     if (wanted_ == addresses) return;
+    // Who was linked and is lost is looked for at once.
+    for (const auto& x : addresses)
+      if (wanted_.count(x) == 0) attempts_.erase(x);
     wanted_ = std::move(addresses);
   }
   changed_.notify_all();
@@ -97,20 +96,19 @@ void connector::try_one(const std::string& address) {
   std::uint16_t port = 0;
   std::string why = "not an address";
   if (config::split_address(address, host, port)) why = probe(host, port, 400ms);
-  if (why.empty()) {
-    auto office = tls_ ? caf::openssl::remote_actor<caf::actor>(system_, host, port)
-                       : system_.middleman().remote_actor<caf::actor>(host, port);
-    if (office) {
-      {
-        const std::lock_guard guard{mutex_};
-        attempts_[address] = {std::chrono::steady_clock::now() + 1s, 200ms, {}};
-      }
-      found_(address, *office);
-      return;
-    }
-    why = "what listens there is no node of a cluster, or its certificate or ours is refused ("
-          + system_.render(office.error()) + ")";
+  if (!why.empty()) return put_off(address, why);
+  {
+    const std::lock_guard guard{mutex_};
+    attempts_[address].next = std::chrono::steady_clock::now() + 3s; // Till it is linked or not.
   }
+  found_(address);
+}
+
+void connector::refused(const std::string& address, const std::string& why) {
+  put_off(address, why);
+}
+
+void connector::put_off(const std::string& address, const std::string& why) {
   const std::lock_guard guard{mutex_};
   auto& x = attempts_[address];
   x.next = std::chrono::steady_clock::now() + x.pause;

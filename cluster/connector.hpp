@@ -1,9 +1,8 @@
-/// Finds the ways to other nodes: connecting blocks, so it has a thread of its own. CAF-facing.
+/// Looks where other nodes can be reached. Looking blocks for a moment, so it has a thread of its
+/// own.
 #pragma once
 
-#include <caf/actor.hpp>
-#include <caf/actor_system.hpp>
-
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -16,10 +15,10 @@ namespace echelon::cluster {
 
 class connector {
 public:
-  /// `found` gets the office at an address; it runs on the connector's thread.
-  using found_fn = std::function<void(const std::string& address, caf::actor office)>;
+  /// Somebody listens at `address`; runs on the connector's thread.
+  using found_fn = std::function<void(const std::string& address)>;
 
-  connector(caf::actor_system& system, bool tls, found_fn found);
+  explicit connector(found_fn found);
   ~connector();
   connector(const connector&) = delete;
   connector& operator=(const connector&) = delete;
@@ -27,6 +26,8 @@ public:
   /// To whom there is no way yet; replaces what was wanted before. Tried again and again, with
   /// pauses that grow from 0.2 s to 2 s.
   void want(std::set<std::string> addresses);
+  /// Who listens at `address` is no node that lets us in: it is told once for each reason.
+  void refused(const std::string& address, const std::string& why);
 
 private:
   struct attempt {
@@ -36,9 +37,8 @@ private:
   };
   void run();
   void try_one(const std::string& address);
+  void put_off(const std::string& address, const std::string& why);
 
-  caf::actor_system& system_;
-  bool tls_;
   found_fn found_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -164,7 +164,7 @@ void membership::on(const messages::beat& x, time_point now) {
     p.who = x.from;
   }
   p.heard = now;
-  p.leaving = x.leaving;
+  p.leaving = p.leaving || x.leaving; // A process that leaves does not come back.
   p.origin = x.origin;
   p.epoch = x.epoch;
   p.config = x.config;
@@ -404,6 +404,10 @@ void membership::on(const messages::view_agreed& x, time_point) {
 void membership::adopt(const view& x) {
   view_ = x;
   fresh_.push_back(x);
+  // Their last beat may not have said so yet.
+  for (const auto& m : x.left)
+    if (const auto i = peers_.find(m.node); i != peers_.end() && i->second.who == m)
+      i->second.leaving = true;
   history_.push_back(x);
   constexpr std::size_t most = 64; // Who is further behind has to start anew.
   if (history_.size() > most) history_.pop_front();

@@ -122,11 +122,11 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology) 
   setup.topology = topology;
   // The office needs the connector, and the connector the office: by way of a handle set later.
   const auto target = std::make_shared<caf::actor>();
-  x.ways = std::make_shared<connector>(
-      x.system, tls, [target](const std::string& address, caf::actor office) {
-        caf::anon_send(*target, linked_atom::value, address, std::move(office));
-      });
+  x.ways = std::make_shared<connector>([target](const std::string& address) {
+    caf::anon_send(*target, reachable_atom::value, address);
+  });
   setup.ways = x.ways;
+  setup.tls = tls;
   const bool v6 = host.find(':') != std::string::npos;
   const auto address = [&](std::uint16_t port) {
     return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);

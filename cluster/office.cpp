@@ -1,5 +1,9 @@
 #include "cluster/office.hpp"
 
+#include "config/url.hpp"
+
+#include <caf/io/middleman.hpp>
+#include <caf/openssl/manager.hpp>
 #include <caf/send.hpp>
 
 #include <spdlog/spdlog.h>
@@ -52,13 +56,7 @@ caf::behavior office_state::behavior() {
       [this](tick_atom) { tick(); },
       [this](leave_atom) { core_->leave(); },
       [this](reload_atom) { take_topology(setup_.map->topology()); },
-      [this](linked_atom, const std::string& address, const caf::actor& office) {
-        linked_[address] = office;
-        self_->monitor(office);
-        self_->request(office, 2s, own())
-            .then([this, office](const messages::introduction& x) { introduced(x, office); },
-                  [this, address](const caf::error&) { linked_.erase(address); });
-      },
+      [this](reachable_atom, const std::string& address) { link(address); },
       [this](const messages::introduction& x) {
         if (const auto& from = self_->current_sender())
           introduced(x, caf::actor_cast<caf::actor>(from));
@@ -77,6 +75,33 @@ caf::behavior office_state::behavior() {
       [this](const messages::tell_holdings& x) { take_holdings(x); },
       [this](const messages::inventory& x) { take_inventory(x); },
   };
+}
+
+/// Connects with who listens at `address`, and says who we are.
+void office_state::link(const std::string& address) {
+  std::string host;
+  std::uint16_t port = 0;
+  if (linked_.count(address) != 0 || !config::split_address(address, host, port)) return;
+  const auto refused = [this, address](const caf::error& error) {
+    linked_.erase(address);
+    setup_.ways->refused(address,
+                         "what listens there is no node of a cluster, or does not let us in ("
+                             + self_->system().render(error) + ")");
+  };
+  const auto greet = [this, address, refused](const caf::node_id&,
+                                              const caf::strong_actor_ptr& found,
+                                              const std::set<std::string>&) {
+    if (!found) return refused(caf::sec::cannot_connect_to_node);
+    const auto office = caf::actor_cast<caf::actor>(found);
+    linked_[address] = office;
+    self_->monitor(office);
+    self_->request(office, 2s, own())
+        .then([this, office](const messages::introduction& x) { introduced(x, office); }, refused);
+  };
+  auto& system = self_->system();
+  const auto middleman =
+      setup_.tls ? system.openssl_manager().actor_handle() : system.middleman().actor_handle();
+  self_->request(middleman, 3s, caf::connect_atom::value, host, port).then(greet, refused);
 }
 
 void office_state::introduced(const messages::introduction& x, const caf::actor& from) {
@@ -128,7 +153,8 @@ void office_state::pump() {
       send_to(node, x.what);
   }
   for (const auto& text : core_->take_notes())
-    spdlog::warn("cluster: {}", text);
+    spdlog::log(text.rfind("cluster view", 0) == 0 ? spdlog::level::info : spdlog::level::warn,
+                "cluster: {}", text);
   if (core_->take_reset()) forget_everything();
   for (const auto& x : core_->take_views())
     take_view(x);

@@ -37,13 +37,14 @@ struct office_setup {
   actors::level_actor desk;
   std::shared_ptr<board> map;
   std::shared_ptr<cluster_report> report;
-  std::shared_ptr<connector> ways; ///< Set by the node before the office gets its first message.
+  std::shared_ptr<connector> ways;
+  bool tls = false;
   policy::topology_ptr topology;
 };
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
-using linked_atom = caf::atom_constant<caf::atom("linked")>;
+using reachable_atom = caf::atom_constant<caf::atom("reachable")>;
 using reload_atom = caf::atom_constant<caf::atom("reload")>;
 
 class office_state {
@@ -72,6 +73,7 @@ private:
   // office.cpp: the way to others, and the core's messages.
   void tick();
   void pump();
+  void link(const std::string& address);
   void introduced(const messages::introduction& x, const caf::actor& from);
   void send_to(const std::string& node, const protocol_message& what);
   template <class Message>

@@ -170,8 +170,10 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_return true;
   }
   if (path == "/readyz" && get) {
-    const bool ready = !of.draining;
-    const json body{{"status", ready ? "ready" : "draining"}};
+    // A member of a cluster without its quorum admits nothing.
+    const bool alone = of.node() != nullptr && !of.node()->status().acts;
+    const bool ready = !of.draining && !alone;
+    const json body{{"status", ready ? "ready" : alone ? "no quorum" : "draining"}};
     co_await answer(client, ready ? 200 : 503, body);
     co_return true;
   }

@@ -9,7 +9,12 @@ router::router(config::router_config_ptr config, loader load) : load_(std::move(
   if (config->cluster) {
     node_ = std::make_unique<cluster::node>(*config->cluster);
     hierarchy_ = std::make_unique<actors::hierarchy>(node_->system(), topology, true);
-    node_->start(*hierarchy_, topology);
+    try {
+      node_->start(*hierarchy_, topology);
+    } catch (...) {
+      node_->stop(); // Before the hierarchy, which it uses.
+      throw;
+    }
   } else {
     hierarchy_ = std::make_unique<actors::hierarchy>(topology);
   }

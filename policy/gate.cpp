@@ -29,6 +29,8 @@ bool gate::permit_free() const {
 }
 
 gate_verdict gate::admit(const gate_ask& ask, time_point now) {
+  // Who asks does not wait any more, whatever woke it.
+  if (queue_.size() > 0) queue_.remove(ask.id);
   const auto ticket = holds_.find(ask.id);
   const bool has_ticket = ticket != holds_.end();
   const auto refuse = [&](refusal why, duration wait) {

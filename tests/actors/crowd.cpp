@@ -35,6 +35,24 @@ crowd::crowd(const config::RouterConfig& config, crowd_options options)
 
 crowd::~crowd() = default;
 
+/// One actor goes to another node: what it remembers goes over, who waits there looks around again.
+void crowd::move_one() {
+  if (alive_ == 0 && events_.empty()) return;
+  auto i = actors_.begin();
+  std::advance(i, std::uniform_int_distribution<std::size_t>{0, actors_.size() - 1}(random_));
+  const auto memory = i->second.save(now_);
+  actors::level_core fresh{i->second.spec(), now_};
+  fresh.load(memory, now_);
+  i->second = std::move(fresh);
+  for (auto& [hold, r] : std::exchange(waiting_, {}))
+    at(now_ + delay(), [this, r = r] {
+      if (!r->waiting || r->over) return;
+      r->waiting = false;
+      step(r, r->core->on_turn(refusal::none, now_));
+    });
+  if (alive_ > 0) at(now_ + options_.moves, [this] { move_one(); });
+}
+
 void crowd::violation(std::string what) {
   if (violations_.size() < 20) violations_.push_back(std::move(what));
 }
@@ -81,6 +99,8 @@ void crowd::start(const arrival& x) {
                       [&budget](time_point t) { return budget.take(t); }};
   r->core = std::make_unique<dispatch>(r->way, topology_, std::move(terms), r->hold, r->hold);
   ++alive_;
+  if (options_.moves > duration::zero() && alive_ == 1)
+    at(now_ + options_.moves, [this] { move_one(); });
   if (x.leaves_after) at(now_ + *x.leaves_after, [this, r] { leave(r); });
   step(r, r->core->begin(now_));
 }

@@ -33,6 +33,8 @@ struct crowd_options {
   policy::duration answer_delay{}; ///< Most that a message of the hierarchy takes.
   /// What the upstream of a model does now.
   std::function<behaviour(std::mt19937_64&)> upstream;
+  /// How often an actor moves to another node, memory and all; 0: never.
+  policy::duration moves{};
   bool remember_starts = true; ///< Keep every start for check_rates(); a soak does not.
 };
 
@@ -93,6 +95,7 @@ private:
   void begin_hedge(const request_ptr& r, policy::admission_answer answer);
   void end_attempt(const request_ptr& r, bool hedge, const behaviour& x);
   void wake(policy::path_id actor);
+  void move_one();
   void leave(const request_ptr& r);
   void end(const request_ptr& r);
   void occupy(request& r, policy::path_id model, bool hedge);

@@ -130,6 +130,7 @@ std::vector<std::string> run_seed(std::uint64_t seed, tally& sum) {
   crowd_options options;
   options.seed = seed;
   options.answer_delay = std::chrono::microseconds{d.up_to(1500)};
+  if (d.one_in(2)) options.moves = d.milliseconds(5, 500);
   options.upstream = [bad](std::mt19937_64& random) { return random_behaviour(random, bad); };
   crowd all{config, options};
   const std::vector<std::string> targets{"n", "p", "g0", "g1", "g0.t0", "g1.t0"};

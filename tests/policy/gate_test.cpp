@@ -156,3 +156,64 @@ TEST_CASE("whatever happens to a gate, permits in use never exceed the limit and
     CHECK(x.snapshot(now).waiting == 0);
   }
 }
+
+TEST_CASE("who asks again does not wait any more: no permit is kept for it later", "[gate]") {
+  gate x{limited(1, 5), t0};
+  REQUIRE(x.admit({1, true, 0}, t0).admitted());
+  CHECK(x.wait(waiting(2), t0).why == refusal::saturated);
+  CHECK(x.admit({2, true, 0}, t0).why == refusal::saturated); // Woken by something else.
+  x.release({1, outcome::success, false, -1, {}}, t0);
+  CHECK(x.woken(t0).empty());
+  CHECK(x.snapshot(t0).permits_used == 0);
+}
+
+TEST_CASE("what a gate remembers goes over to another node, to the unit", "[gate]") {
+  auto settings = limited(3, 5);
+  settings.rate = sliding_window_settings{60s, 10};
+  settings.tokens = sliding_window_settings{60s, 1000};
+  settings.breaker = {2, 10s, 1};
+  gate old{settings, t0};
+  REQUIRE(old.admit({1, true, 100}, t0).admitted());
+  REQUIRE(old.admit({2, true, 100}, t0 + 1s).admitted());
+  old.release({2, outcome::failure, false, 50, {}}, t0 + 2s);
+  const auto memory = old.save(t0 + 3s);
+  const time_point elsewhere{5000h}; // Another clock.
+  gate fresh{settings, elsewhere};
+  fresh.load(memory, elsewhere);
+  auto x = fresh.snapshot(elsewhere);
+  CHECK(x.permits_used == 1);
+  CHECK(x.rate_available == 8);
+  CHECK(x.tokens_used == 150);
+  CHECK(x.failures == 1);
+  // The window goes on: the first unit is 3 s old.
+  CHECK(fresh.snapshot(elsewhere + 57s + 1ns).rate_available == 9);
+  fresh.release({1, outcome::failure, false, 100, {}}, elsewhere);
+  CHECK(fresh.snapshot(elsewhere).breaker == breaker_state::open);
+}
+
+TEST_CASE("after a loss everything counts as spent that nobody knows to be left", "[gate]") {
+  auto settings = limited(3, 5);
+  settings.rate = sliding_window_settings{60s, 10};
+  gate x{settings, t0};
+  x.rebuild({7, 8}, {{7, 0, std::int64_t{20'000'000'000}}, {5, 0, std::int64_t{50'000'000'000}}},
+            t0);
+  CHECK(x.snapshot(t0).permits_used == 2);
+  CHECK(x.snapshot(t0).rate_available == 0);
+  CHECK(x.snapshot(t0 + 10s + 1ns).rate_available == 1); // The one that was 50 s old.
+  CHECK(x.snapshot(t0 + 40s + 1ns).rate_available == 2);
+  CHECK(x.snapshot(t0 + 60s + 1ns).rate_available == 10);
+}
+
+TEST_CASE("holds that their gateway has forgotten are dropped after a grace, others stay",
+          "[gate]") {
+  const auto id = [](std::uint64_t gateway, std::uint64_t n) { return (gateway << 40U) | n; };
+  gate x{limited(5, 0), t0};
+  for (const auto hold : {id(1, 1), id(1, 2), id(2, 3)})
+    REQUIRE(x.admit({hold, true, 0}, t0).admitted());
+  x.reconcile(1, {id(1, 2)}, 5s, t0 + 5s);
+  CHECK(x.snapshot(t0).permits_used == 3); // Its word may be on its way.
+  x.reconcile(1, {id(1, 2)}, 5s, t0 + 6s);
+  CHECK(x.snapshot(t0).permits_used == 2);
+  CHECK(x.holds(id(1, 2)));
+  CHECK(x.holds(id(2, 3)));
+}

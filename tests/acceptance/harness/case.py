@@ -78,7 +78,7 @@ class Case(unittest.TestCase):
         return router
 
     def _end(self, router):
-        died = not router.alive()
+        died = not router.alive() and router.process.returncode != 0
         for upstream in self.upstreams:
             upstream.stop()
         code = router.terminate()
