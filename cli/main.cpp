@@ -37,8 +37,11 @@ int main(int argc, char** argv) {
   validate_options validating;
   auto* validate_command =
       app.add_subcommand("validate", "Check a configuration; exit 0, 1 (errors) or 2 (unreadable)");
+  auto* print_schema = validate_command->add_flag(
+      "--print-schema", validating.print_schema,
+      "Print the format as a JSON Schema (draft 7) for editors, and check nothing");
   validate_command->add_option("--config", validating.config, "Configuration: a file or a folder")
-      ->required();
+      ->excludes(print_schema);
   validate_command->add_flag("--strict", validating.strict, "Warnings count as errors");
   validate_command->add_flag("--simulate", validating.simulate,
                              "As for serve --simulate: no keys are needed");

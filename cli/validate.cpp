@@ -2,11 +2,13 @@
 
 #include "config/explain.hpp"
 #include "config/load.hpp"
+#include "config/schema.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <iostream>
 
 namespace echelon::cli {
@@ -17,7 +19,9 @@ const char* word(const config::diagnostic& x) {
 }
 
 void print_text(const config::diagnostic& x) {
-  if (isatty(STDOUT_FILENO) == 0) {
+  // https://no-color.org
+  const char* plain = std::getenv("NO_COLOR");
+  if (isatty(STDOUT_FILENO) == 0 || (plain != nullptr && *plain != '\0')) {
     std::cout << config::to_string(x) << '\n';
     return;
   }
@@ -39,6 +43,14 @@ nlohmann::json to_json(const config::diagnostic& x) {
 } // namespace
 
 int validate(const validate_options& options) {
+  if (options.print_schema) {
+    std::cout << config::json_schema() << '\n';
+    return 0;
+  }
+  if (options.config.empty()) {
+    std::cerr << "echelon validate: --config PATH is required (or --print-schema)\n";
+    return 2;
+  }
   config::load_options how;
   how.simulate = options.simulate;
   const auto result = config::load(options.config, how);

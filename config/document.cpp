@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
+#include <unordered_map>
 
 namespace echelon::config {
 namespace {
@@ -64,7 +66,8 @@ private:
   struct level {
     std::shared_ptr<yaml_node> node;
     YAML::anchor_t anchor;
-    yaml_ptr key; // Of a map: waits for its value.
+    yaml_ptr key;                               // Of a map: waits for its value.
+    std::unordered_map<std::string, int> lines; // Of a map: where each key stands.
   };
 
   place at(const YAML::Mark& m) const { return {file_, m.line + 1, m.column + 1}; }
@@ -90,7 +93,7 @@ private:
 
   void open(std::shared_ptr<yaml_node> x, YAML::anchor_t anchor) {
     if (stack_.size() >= max_depth) throw too_deep{x->at};
-    stack_.push_back({std::move(x), anchor, nullptr});
+    stack_.push_back({std::move(x), anchor, nullptr, {}});
   }
 
   void close() {
@@ -116,17 +119,17 @@ private:
         out_.error(x->at, "bad-key", "a key must be a plain word");
       top.key = std::move(x);
     } else {
-      insert(*top.node, std::move(top.key), std::move(x));
+      insert(top, std::move(top.key), std::move(x));
       top.key = nullptr;
     }
   }
 
-  void insert(yaml_node& map, yaml_ptr key, yaml_ptr value) {
-    for (const auto& [known, ignored] : map.entries) {
-      if (known->text != key->text) continue;
+  void insert(level& into, yaml_ptr key, yaml_ptr value) {
+    const auto [known, fresh] = into.lines.emplace(key->text, key->at.line);
+    if (!fresh) {
       out_.error(key->at, "duplicate-key",
                  "key '" + key->text + "' is given twice, first at line "
-                     + std::to_string(known->at.line));
+                     + std::to_string(known->second));
       return;
     }
     // The parser puts a missing value where the next line begins.
@@ -135,7 +138,7 @@ private:
       missing->at = key->at;
       value = std::move(missing);
     }
-    map.entries.emplace_back(std::move(key), std::move(value));
+    into.node->entries.emplace_back(std::move(key), std::move(value));
   }
 
   /// Applies `<<`: own keys win over merged ones, earlier merges over later ones.
@@ -155,15 +158,14 @@ private:
         out_.error(value->at, "bad-merge", "a merge key needs a map");
       i = map.entries.erase(i);
     }
+    std::set<std::string> names;
+    for (const auto& [own, ignored] : map.entries)
+      names.insert(own->text);
     for (const auto& source : sources) {
       if (source->is != yaml_node::kind::map)
         out_.error(source->at, "bad-merge", "a merge key needs a map");
-      for (const auto& [key, value] : source->entries) {
-        bool known = false;
-        for (const auto& [own, ignored] : map.entries)
-          known = known || own->text == key->text;
-        if (!known) map.entries.emplace_back(key, value);
-      }
+      for (const auto& [key, value] : source->entries)
+        if (names.insert(key->text).second) map.entries.emplace_back(key, value);
     }
   }
 

@@ -54,16 +54,18 @@ void merge(yaml_node& whole, const yaml_node& file, diagnostics& out) {
       continue;
     }
     auto joined = std::make_shared<yaml_node>(*known->second);
+    std::map<std::string, place> places;
+    for (const auto& [name, entry] : joined->entries)
+      places.emplace(name->text, name->at);
     for (const auto& [name, entry] : value->entries) {
-      const auto twin = std::find_if(joined->entries.begin(), joined->entries.end(),
-                                     [&](const auto& e) { return e.first->text == name->text; });
-      if (twin != joined->entries.end())
+      const auto [twin, fresh] = places.emplace(name->text, name->at);
+      if (fresh)
+        joined->entries.emplace_back(name, entry);
+      else
         out.error(name->at, "duplicate-key",
                   (holds_names(key->text) ? "'" : "key '") + name->text + "' of " + key->text
-                      + " is also given in " + twin->first->at.file + " at line "
-                      + std::to_string(twin->first->at.line));
-      else
-        joined->entries.emplace_back(name, entry);
+                      + " is also given in " + twin->second.file + " at line "
+                      + std::to_string(twin->second.line));
     }
     known->second = joined;
   }
@@ -77,7 +79,7 @@ load_result read_whole(const yaml_ptr& root, const load_options& options, diagno
       const char* value = std::getenv(name.c_str());
       return value ? std::optional<std::string>{value} : std::nullopt;
     };
-  map_reader top{root, "", out};
+  map_reader top{root, "", root_schema(), out};
   for (const auto& [name, read] : sections) {
     const auto node = top.take(name);
     if (!node) continue;

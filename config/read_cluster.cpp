@@ -17,7 +17,7 @@ void not_yet(map_reader& in, const std::string& key, const std::string& word,
 void read_tls(loading& x, map_reader& in, cluster_config& to) {
   const auto tls = in.take("tls");
   if (!tls) return;
-  map_reader own{tls, "cluster.tls", x.out};
+  map_reader own{tls, "cluster.tls", tls_schema(), x.out};
   for (const auto& [key, file] :
        {std::pair{"cert", &to.cert}, std::pair{"key", &to.key}, std::pair{"ca", &to.ca}}) {
     *file = own.expanded(key, x.env, x.simulate).value_or("");
@@ -30,7 +30,7 @@ void read_tls(loading& x, map_reader& in, cluster_config& to) {
 } // namespace
 
 void read_cluster(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "cluster", x.out};
+  map_reader in{node, "cluster", cluster_schema(), x.out};
   cluster_config to;
   if (const auto v = in.word("name")) to.name = *v;
   to.node = in.expanded("node", x.env, x.simulate).value_or("");
@@ -52,7 +52,7 @@ void read_cluster(loading& x, const yaml_ptr& node) {
   not_yet(in, "membership", "etcd", "static");
   not_yet(in, "partition", "scale", "strict");
   if (const auto etcd = in.take("etcd")) {
-    map_reader own{etcd, "cluster.etcd", x.out};
+    map_reader own{etcd, "cluster.etcd", etcd_schema(), x.out};
     static_cast<void>(own.texts("endpoints"));
     static_cast<void>(own.seconds("lease_ttl"));
     own.finish();

@@ -26,15 +26,14 @@ void read_parameters(map_reader& from, tier_parameters& to) {
   const word_list<std::string> formats{{"text", "text"}, {"json", "json"}};
   const word_list<std::string> calling{
       {"auto", "auto"}, {"required", "required"}, {"none", "none"}};
-  if (const auto v = from.number("temperature", 0, 2)) to.temperature = v;
+  if (const auto v = from.number("temperature")) to.temperature = v;
   if (const auto v = from.one_of("response_format", formats)) to.response_format = *v;
   if (const auto v = from.one_of("function_calling", calling)) to.function_calling = *v;
   if (const auto node = from.take("thinking_config")) {
-    map_reader in{node, from.path("thinking_config"), from.out()};
+    map_reader in{node, from.path("thinking_config"), thinking_schema(), from.out()};
     thinking_config thinking;
     thinking.enabled = in.boolean("enabled").value_or(false);
-    // The smallest budget that Anthropic's API takes.
-    if (const auto budget = in.count("budget_tokens", 1024)) thinking.budget_tokens = budget;
+    if (const auto budget = in.count("budget_tokens")) thinking.budget_tokens = budget;
     in.finish();
     to.thinking = thinking;
   }
@@ -44,7 +43,7 @@ namespace {
 
 policy::breaker_settings read_breaker(const yaml_ptr& node, const std::string& path,
                                       diagnostics& out) {
-  map_reader in{node, path, out};
+  map_reader in{node, path, breaker_schema(), out};
   policy::breaker_settings x;
   if (const auto v = in.count("failure_threshold")) x.failure_threshold = *v;
   if (const auto v = in.seconds("recovery_time")) x.recovery_time = *v;
@@ -54,7 +53,7 @@ policy::breaker_settings read_breaker(const yaml_ptr& node, const std::string& p
 }
 
 void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml_ptr& node) {
-  map_reader in{node, "task_groups." + group.name + '.' + key.text, x.out};
+  map_reader in{node, "task_groups." + group.name + '.' + key.text, tier_schema(), x.out};
   const auto label = group.name + '.' + key.text;
   tier_config tier;
   tier.name = key.text;
@@ -77,9 +76,9 @@ void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml
   }
   tier.concurrency_limit = in.count("concurrency_limit");
   tier.rpm_limit = in.count("rpm_limit");
-  if (const auto v = in.integer("priority", -1'000'000, 1'000'000)) tier.priority = *v;
+  if (const auto v = in.integer("priority")) tier.priority = *v;
   if (const auto v = in.seconds("timeout")) tier.timeout = *v;
-  if (const auto v = in.count("max_retries", 0)) tier.max_retries = *v;
+  if (const auto v = in.count("max_retries")) tier.max_retries = *v;
   tier.hedge_after = in.seconds("hedge_after");
   if (tier.hedge_after && tier.models.size() < 2)
     x.out.warn(in.where("hedge_after"), "never-hedges",
@@ -91,11 +90,6 @@ void read_tier(loading& x, group_config& group, const yaml_node& key, const yaml
   x.tier_rpm_at[label] = in.where("rpm_limit");
   group.tiers.push_back(std::move(tier));
 }
-
-/// Keys of a group that are not tiers.
-const std::vector<std::string> group_keys{"description",       "fallback_strategy",
-                                          "circuit_breaker",   "on_context_overflow",
-                                          "on_content_policy", "slow_start"};
 
 /// `next`, or a list of groups and tiers.
 std::vector<named_ref> read_cause(map_reader& in, const std::string& key, cause_fallback& to) {
@@ -113,9 +107,16 @@ std::vector<named_ref> read_cause(map_reader& in, const std::string& key, cause_
   return found;
 }
 
+std::vector<std::string> group_keys() {
+  std::vector<std::string> names;
+  for (const auto& key : group_schema().keys)
+    names.emplace_back(key.name);
+  return names;
+}
+
 void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
   const auto path = "task_groups." + name.text;
-  map_reader in{node, path, x.out};
+  map_reader in{node, path, group_schema(), x.out};
   if (node->is != yaml_node::kind::map) return;
   group_config group;
   group.name = name.text;
@@ -129,12 +130,12 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
     group.breaker = read_breaker(breaker, in.path("circuit_breaker"), x.out);
     x.own_breaker[group.name] = true;
   }
-  if (const auto v = in.seconds("slow_start", true)) group.slow_start = *v;
+  if (const auto v = in.seconds("slow_start")) group.slow_start = *v;
   auto& causes = x.causes[group.name];
   causes.overflow = read_cause(in, "on_context_overflow", group.on_context_overflow);
   causes.policy = read_cause(in, "on_content_policy", group.on_content_policy);
   for (const auto& [key, value] : node->entries) {
-    if (std::find(group_keys.begin(), group_keys.end(), key->text) != group_keys.end()) continue;
+    if (find_key(group_schema(), key->text) != nullptr) continue;
     const bool tier =
         value->is == yaml_node::kind::map
         && std::any_of(value->entries.begin(), value->entries.end(), [](const auto& e) {
@@ -142,7 +143,7 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
            });
     if (!tier) {
       x.out.error(key->at, "unknown-key",
-                  "unknown key '" + key->text + "' in " + path + hint(key->text, group_keys)
+                  "unknown key '" + key->text + "' in " + path + hint(key->text, group_keys())
                       + " (a tier is a map with models)");
       continue;
     }
@@ -164,22 +165,22 @@ void read_group(loading& x, const yaml_node& name, const yaml_ptr& node) {
 } // namespace
 
 void read_task_groups(loading& x, const yaml_ptr& node) {
-  const map_reader in{node, "task_groups", x.out};
+  const map_reader in{node, "task_groups", groups_schema(), x.out};
   for (const auto& [key, value] : node->entries)
     if (check_name(*key, "a task group", x.out)) read_group(x, *key, value);
 }
 
 void read_global_fallback(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "global_fallback", x.out};
+  map_reader in{node, "global_fallback", fallback_schema(), x.out};
   auto& to = x.config.fallback;
   if (const auto v = in.boolean("enabled")) to.enabled = *v;
   if (const auto v = in.count("max_attempts")) to.max_attempts = *v;
-  if (const auto v = in.seconds("retry_delay", true)) to.retry_delay = *v;
+  if (const auto v = in.seconds("retry_delay")) to.retry_delay = *v;
   if (const auto budget = in.take("retry_budget")) {
-    map_reader own{budget, in.path("retry_budget"), x.out};
-    if (const auto v = own.integer("percent", 0, 1000))
+    map_reader own{budget, in.path("retry_budget"), budget_schema(), x.out};
+    if (const auto v = own.integer("percent"))
       to.retry_budget.percent = static_cast<std::uint32_t>(*v);
-    if (const auto v = own.count("min_retries", 0)) to.retry_budget.min_retries = *v;
+    if (const auto v = own.count("min_retries")) to.retry_budget.min_retries = *v;
     own.finish();
   }
   if (const auto breaker = in.take("circuit_breaker"))

@@ -16,7 +16,7 @@ const word_list<algorithm> algorithms{{"token_bucket", algorithm::token_bucket},
 
 std::optional<policy::rate_settings> bucket(map_reader& in) {
   const auto size = in.count("bucket_size");
-  const auto rate = in.number("refill_rate", 0.000001, 1'000'000'000);
+  const auto rate = in.number("refill_rate");
   if (!size || !rate) {
     if (in.find("bucket_size") == nullptr || in.find("refill_rate") == nullptr)
       in.out().error(in.at(), "missing-key",
@@ -41,13 +41,10 @@ std::optional<policy::rate_settings> window(map_reader& in) {
 /// A pool's limiter: settings beside the algorithm.
 std::optional<policy::rate_settings> read_pool_rate(const yaml_ptr& node, const std::string& path,
                                                     diagnostics& out) {
-  map_reader in{node, path, out};
+  map_reader in{node, path, pool_rate_schema(), out};
   const bool enabled = in.boolean("enabled").value_or(true);
   const auto which = in.one_of("algorithm", algorithms);
   std::optional<policy::rate_settings> rate;
-  // Settings of the other algorithm may stand there; they are known, and idle.
-  for (const char* key : {"bucket_size", "refill_rate", "window_size", "max_requests"})
-    static_cast<void>(in.find(key));
   if (which && enabled) rate = *which == algorithm::token_bucket ? bucket(in) : window(in);
   if (!which && in.find("algorithm") == nullptr && enabled)
     out.error(in.at(), "missing-key", path + " needs algorithm: token_bucket or sliding_window");
@@ -57,7 +54,7 @@ std::optional<policy::rate_settings> read_pool_rate(const yaml_ptr& node, const 
 
 std::optional<policy::concurrency_settings> read_permits(map_reader& in) {
   const auto limit = in.count("limit");
-  const auto queue = in.count("queue_size", 0);
+  const auto queue = in.count("queue_size");
   if (in.find("limit") == nullptr)
     in.out().error(in.at(), "missing-key", in.path() + " needs limit");
   in.finish();
@@ -74,7 +71,7 @@ std::vector<named_ref> refs(map_reader& in, const std::string& key) {
 }
 
 void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
-  map_reader in{node, "polling_pools." + name.text, x.out};
+  map_reader in{node, "polling_pools." + name.text, pool_schema(), x.out};
   if (node->is != yaml_node::kind::map) return;
   pool_config pool;
   pool.name = name.text;
@@ -90,10 +87,10 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
       list && list->is == yaml_node::kind::list && list->items.empty())
     x.out.error(list->at, "empty-list", in.path("task_groups") + " must name a task group");
   if (const auto v = in.one_of("rotation_strategy", strategies)) pool.rotation = *v;
-  if (const auto v = in.seconds("health_check_interval", true)) pool.health_check_interval = *v;
+  if (const auto v = in.seconds("health_check_interval")) pool.health_check_interval = *v;
   if (const auto v = in.count("failure_threshold")) pool.failure_threshold = *v;
   if (const auto v = in.seconds("recovery_time")) pool.recovery_time = *v;
-  if (const auto v = in.seconds("slow_start", true)) pool.slow_start = *v;
+  if (const auto v = in.seconds("slow_start")) pool.slow_start = *v;
   if (const auto rate = in.take("rate_limiting"))
     pool.rate = read_pool_rate(rate, in.path("rate_limiting"), x.out);
   in.finish();
@@ -103,7 +100,7 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
 }
 
 void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
-  map_reader in{node, "workflow_nodes." + name.text, x.out};
+  map_reader in{node, "workflow_nodes." + name.text, node_schema(), x.out};
   if (node->is != yaml_node::kind::map) return;
   node_config to;
   node_refs later;
@@ -121,16 +118,16 @@ void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
   later.polling_pool = {to.polling_pool, in.where("polling_pool"), in.path("polling_pool")};
   to.task_type = in.word("task_type").value_or("");
   if (const auto task = in.take("task_config")) {
-    map_reader own{task, in.path("task_config"), x.out};
+    map_reader own{task, in.path("task_config"), task_schema(), x.out};
     to.timeout = own.seconds("timeout");
     later.timeout_at = own.where("timeout");
-    to.max_retries = own.count("max_retries", 0);
+    to.max_retries = own.count("max_retries");
     read_parameters(own, to.parameters);
     own.finish();
   }
   read_parameters(in, to.parameters);
   if (const auto permits = in.take("concurrency_config")) {
-    map_reader own{permits, in.path("concurrency_config"), x.out};
+    map_reader own{permits, in.path("concurrency_config"), permits_schema(), x.out};
     to.concurrency = read_permits(own);
   }
   in.finish();
@@ -141,19 +138,19 @@ void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
 } // namespace
 
 void read_polling_pools(loading& x, const yaml_ptr& node) {
-  const map_reader in{node, "polling_pools", x.out};
+  const map_reader in{node, "polling_pools", pools_schema(), x.out};
   for (const auto& [key, value] : node->entries)
     if (check_name(*key, "a polling pool", x.out)) read_pool(x, *key, value);
 }
 
 void read_workflow_nodes(loading& x, const yaml_ptr& node) {
-  const map_reader in{node, "workflow_nodes", x.out};
+  const map_reader in{node, "workflow_nodes", nodes_schema(), x.out};
   for (const auto& [key, value] : node->entries)
     if (check_name(*key, "a workflow node", x.out)) read_node(x, *key, value);
 }
 
 void read_concurrency_control(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "concurrency_control", x.out};
+  map_reader in{node, "concurrency_control", concurrency_schema(), x.out};
   const bool enabled = in.boolean("enabled").value_or(true);
   const auto levels = in.take("levels");
   in.finish();
@@ -165,7 +162,7 @@ void read_concurrency_control(loading& x, const yaml_ptr& node) {
     return;
   }
   for (const auto& item : levels->items) {
-    map_reader level{item, "concurrency_control.levels", x.out};
+    map_reader level{item, "concurrency_control.levels", level_schema(), x.out};
     const std::pair<const char*, std::optional<policy::concurrency_settings>*> known[] = {
         {"group_level", &x.config.group_level},
         {"echelon_level", &x.config.echelon_level},
@@ -176,7 +173,7 @@ void read_concurrency_control(loading& x, const yaml_ptr& node) {
       if (!own) continue;
       if (*to)
         x.out.error(own->at, "duplicate-key", std::string{"level '"} + name + "' is given twice");
-      map_reader permits{own, level.path(name), x.out};
+      map_reader permits{own, level.path(name), permits_schema(), x.out};
       *to = read_permits(permits);
     }
     level.finish();
@@ -184,17 +181,17 @@ void read_concurrency_control(loading& x, const yaml_ptr& node) {
 }
 
 void read_rate_limiting(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "rate_limiting", x.out};
+  map_reader in{node, "rate_limiting", rate_schema(), x.out};
   const bool enabled = in.boolean("enabled").value_or(true);
   const auto which = in.one_of("algorithm", algorithms);
   std::optional<policy::rate_settings> tokens, sliding;
   if (const auto own = in.take("token_bucket")) {
-    map_reader settings{own, in.path("token_bucket"), x.out};
+    map_reader settings{own, in.path("token_bucket"), bucket_schema(), x.out};
     tokens = bucket(settings);
     settings.finish();
   }
   if (const auto own = in.take("sliding_window")) {
-    map_reader settings{own, in.path("sliding_window"), x.out};
+    map_reader settings{own, in.path("sliding_window"), window_schema(), x.out};
     sliding = window(settings);
     settings.finish();
   }

@@ -28,7 +28,7 @@ std::optional<std::string> secret(loading& x, map_reader& in, const std::string&
 }
 
 void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
-  map_reader in{node, "providers." + name.text, x.out};
+  map_reader in{node, "providers." + name.text, provider_schema(), x.out};
   if (node->is != yaml_node::kind::map) return;
   provider_config to;
   to.name = name.text;
@@ -65,7 +65,7 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
       if (key && !key->empty()) to.api_keys.push_back(*key);
     }
   if (const auto headers = in.take("headers")) {
-    map_reader own{headers, in.path("headers"), x.out};
+    map_reader own{headers, in.path("headers"), free_names(), x.out};
     for (const auto& [key, value] : headers->entries)
       if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
         if (v->find_first_of("\r\n") != std::string::npos)
@@ -93,7 +93,7 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
 }
 
 void read_model(loading& x, const yaml_node& name, const yaml_ptr& node) {
-  map_reader in{node, "models." + name.text, x.out};
+  map_reader in{node, "models." + name.text, model_schema(), x.out};
   if (node->is != yaml_node::kind::map) return;
   model_config to;
   to.name = name.text;
@@ -104,16 +104,16 @@ void read_model(loading& x, const yaml_node& name, const yaml_ptr& node) {
   to.rpm_limit = in.count("rpm_limit");
   to.tpm_limit = in.count("tpm_limit");
   to.concurrency_limit = in.count("concurrency_limit");
-  if (const auto v = in.count("weight", 0)) to.weight = *v;
+  if (const auto v = in.count("weight")) to.weight = *v;
   to.context_window = in.count("context_window");
   if (const auto v = in.count("max_output_tokens")) to.max_output_tokens = *v;
   const word_list<std::string> ways{
       {"budget", "budget"}, {"adaptive", "adaptive"}, {"effort", "effort"}, {"level", "level"}};
   if (const auto v = in.one_of("thinking", ways)) to.thinking = *v;
   if (const auto price = in.take("price")) {
-    map_reader own{price, in.path("price"), x.out};
-    to.input_per_mtok = own.number("input_per_mtok", 0, 1'000'000).value_or(0);
-    to.output_per_mtok = own.number("output_per_mtok", 0, 1'000'000).value_or(0);
+    map_reader own{price, in.path("price"), price_schema(), x.out};
+    to.input_per_mtok = own.number("input_per_mtok").value_or(0);
+    to.output_per_mtok = own.number("output_per_mtok").value_or(0);
     own.finish();
   }
   x.model_at[to.name] = name.at;
@@ -125,13 +125,13 @@ void read_model(loading& x, const yaml_node& name, const yaml_ptr& node) {
 } // namespace
 
 void read_providers(loading& x, const yaml_ptr& node) {
-  const map_reader in{node, "providers", x.out};
+  const map_reader in{node, "providers", providers_schema(), x.out};
   for (const auto& [key, value] : node->entries)
     if (check_name(*key, "a provider", x.out)) read_provider(x, *key, value);
 }
 
 void read_models(loading& x, const yaml_ptr& node) {
-  const map_reader in{node, "models", x.out};
+  const map_reader in{node, "models", models_schema(), x.out};
   for (const auto& [key, value] : node->entries) {
     // Vendors' model names have dots: gpt-3.5-turbo.
     const auto bad = [](unsigned char c) { return c <= ' ' || c == ',' || c == 0x7F; };
@@ -144,7 +144,7 @@ void read_models(loading& x, const yaml_ptr& node) {
 }
 
 void read_server(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "server", x.out};
+  map_reader in{node, "server", server_schema(), x.out};
   auto& to = x.config.server;
   if (const auto v = in.expanded("listen", x.env, false); v && !split_address(*v, to.host, to.port))
     x.out.error(in.where("listen"), "bad-address",
@@ -153,18 +153,18 @@ void read_server(loading& x, const yaml_ptr& node) {
   if (const auto v = in.seconds("total_timeout")) to.total_timeout = *v;
   if (const auto v = in.count("max_body_bytes")) to.max_body_bytes = *v;
   if (const auto v = in.count("max_reply_bytes")) to.max_reply_bytes = *v;
-  if (const auto v = in.seconds("drain_timeout", true)) to.drain_timeout = *v;
+  if (const auto v = in.seconds("drain_timeout")) to.drain_timeout = *v;
   if (const auto v = in.seconds("header_timeout")) to.header_timeout = *v;
   if (const auto v = in.seconds("body_timeout")) to.body_timeout = *v;
   to.strict = in.boolean("strict").value_or(false);
-  if (const auto v = in.integer("threads", 0, 1024)) to.threads = static_cast<std::uint32_t>(*v);
+  if (const auto v = in.integer("threads")) to.threads = static_cast<std::uint32_t>(*v);
   in.finish();
 }
 
 void read_auth(loading& x, const yaml_ptr& node) {
-  map_reader in{node, "auth", x.out};
+  map_reader in{node, "auth", auth_schema(), x.out};
   if (const auto keys = in.take("keys")) {
-    map_reader own{keys, "auth.keys", x.out};
+    map_reader own{keys, "auth.keys", free_names(), x.out};
     for (const auto& [key, value] : keys->entries)
       if (const auto v = secret(x, own, key->text)) {
         // Dropped in silence, the last key would leave the router open to all.

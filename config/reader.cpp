@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <regex>
+#include <string_view>
 
 namespace echelon::config {
 namespace {
@@ -24,8 +24,51 @@ std::string shown(const std::string& text) {
   return "'" + (text.size() > 60 ? text.substr(0, 60) + "..." : text) + "'";
 }
 
-bool matches(const std::string& text, const char* pattern) {
-  return text.size() < 64 && std::regex_match(text, std::regex{pattern});
+bool digits(std::string_view x) {
+  return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// `-?(0|[1-9][0-9]*)`, and not longer than any number needs.
+bool is_whole(std::string_view x) {
+  if (x.size() > 63) return false;
+  if (!x.empty() && x.front() == '-') x.remove_prefix(1);
+  return digits(x) && (x.size() == 1 || x.front() != '0');
+}
+
+/// The same, perhaps with a point and digits.
+bool is_decimal(std::string_view x) {
+  const auto point = x.find('.');
+  return is_whole(x.substr(0, point))
+         && (point == std::string_view::npos || (x.size() < 64 && digits(x.substr(point + 1))));
+}
+
+/// `010`, which YAML 1.1 takes for 8.
+bool looks_octal(std::string_view x) {
+  if (!x.empty() && (x.front() == '-' || x.front() == '+')) x.remove_prefix(1);
+  return x.size() > 1 && x.front() == '0' && digits(x);
+}
+
+/// Words that YAML 1.1 takes for true or false.
+bool looks_boolean(std::string_view x) {
+  for (const char* word : {"yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off",
+                           "OFF", "true", "True", "TRUE", "false", "False", "FALSE"})
+    if (x == word) return true;
+  return false;
+}
+
+bool is_name(std::string_view x) {
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !x.empty() && letter(x.front()) && std::all_of(x.begin(), x.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9');
+  });
+}
+
+double to_number(std::string_view x) {
+  double value = 0; // Not strtod: that one obeys the locale.
+  std::from_chars(x.data(), x.data() + x.size(), value);
+  return value;
 }
 
 std::string plain(double x) {
@@ -37,20 +80,25 @@ std::string plain(double x) {
 
 } // namespace
 
-map_reader::map_reader(yaml_ptr node, std::string path, diagnostics& out)
-    : node_(std::move(node)), path_(std::move(path)), out_(out) {
+map_reader::map_reader(yaml_ptr node, std::string path, const section& schema, diagnostics& out)
+    : node_(std::move(node)), path_(std::move(path)), schema_(schema), out_(out) {
   if (node_->is != yaml_node::kind::map && !(node_->is == yaml_node::kind::null && path_.empty()))
     out_.error(node_->at, "wrong-type", path_ + " must be a map, not " + kind_word(*node_));
 }
 
-yaml_ptr map_reader::take(const std::string& key) {
-  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.push_back(key);
+const key_schema& map_reader::schema(const std::string& key) const {
+  static const key_schema free_name{.name = "", .about = ""};
+  const auto* found = find_key(schema_, key);
+  return found ? *found : free_name;
+}
+
+yaml_ptr map_reader::take(const std::string& key) const {
   for (const auto& [k, v] : node_->entries)
     if (k->text == key) return v;
   return nullptr;
 }
 
-const yaml_node* map_reader::find(const std::string& key) {
+const yaml_node* map_reader::find(const std::string& key) const {
   return take(key).get();
 }
 
@@ -65,16 +113,21 @@ void map_reader::wrong_type(const yaml_node& x, const std::string& key, const st
   std::string why;
   if (x.is == yaml_node::kind::scalar && x.quoted)
     why = " in quotes";
-  else if (matches(x.text, "[-+]?0[0-9]+"))
+  else if (looks_octal(x.text))
     why = " (leading zeros are refused: is it octal?)";
   out_.error(x.at, "wrong-type", path(key) + " must be " + wanted + ", not " + what + why);
 }
 
-std::optional<std::int64_t> map_reader::integer(const std::string& key, std::int64_t least,
-                                                std::int64_t most) {
+std::optional<std::int64_t> map_reader::integer(const std::string& key) {
   const auto* x = find(key);
-  if (x == nullptr) return std::nullopt;
-  if (x->is != yaml_node::kind::scalar || x->quoted || !matches(x->text, "-?(0|[1-9][0-9]*)")) {
+  const auto& own = schema(key);
+  if (x == nullptr) {
+    if (own.preset.empty()) return std::nullopt;
+    return std::strtoll(std::string{own.preset}.c_str(), nullptr, 10);
+  }
+  const auto least = static_cast<std::int64_t>(own.least);
+  const auto most = static_cast<std::int64_t>(own.most);
+  if (x->is != yaml_node::kind::scalar || x->quoted || !is_whole(x->text)) {
     wrong_type(*x, key, "a whole number");
     return std::nullopt;
   }
@@ -89,39 +142,42 @@ std::optional<std::int64_t> map_reader::integer(const std::string& key, std::int
   return value;
 }
 
-std::optional<std::uint32_t> map_reader::count(const std::string& key, std::uint32_t least) {
-  const auto value = integer(key, least, std::numeric_limits<std::int32_t>::max());
+std::optional<std::uint32_t> map_reader::count(const std::string& key) {
+  const auto value = integer(key);
   if (!value) return std::nullopt;
   return static_cast<std::uint32_t>(*value);
 }
 
 std::optional<double> map_reader::decimal(const std::string& key, const yaml_node& x) {
-  if (x.is != yaml_node::kind::scalar || x.quoted
-      || !matches(x.text, "-?(0|[1-9][0-9]*)(\\.[0-9]+)?")) {
+  if (x.is != yaml_node::kind::scalar || x.quoted || !is_decimal(x.text)) {
     wrong_type(x, key, "a number such as 2 or 1.5");
     return std::nullopt;
   }
-  double value = 0; // Not strtod: that one obeys the locale.
-  std::from_chars(x.text.data(), x.text.data() + x.text.size(), value);
-  return value;
+  return to_number(x.text);
 }
 
-std::optional<double> map_reader::number(const std::string& key, double least, double most) {
+std::optional<double> map_reader::number(const std::string& key) {
   const auto* x = find(key);
-  if (x == nullptr) return std::nullopt;
+  const auto& own = schema(key);
+  if (x == nullptr) return own.preset.empty() ? std::nullopt : std::optional{to_number(own.preset)};
   const auto value = decimal(key, *x);
-  if (value && (*value < least || *value > most)) {
+  if (value && (*value < own.least || *value > own.most)) {
     out_.error(x->at, "out-of-range",
-               path(key) + " must be from " + plain(least) + " to " + plain(most) + ", not "
+               path(key) + " must be from " + plain(own.least) + " to " + plain(own.most) + ", not "
                    + x->text);
     return std::nullopt;
   }
   return value;
 }
 
-std::optional<policy::duration> map_reader::seconds(const std::string& key, bool zero) {
+std::optional<policy::duration> map_reader::seconds(const std::string& key) {
   const auto* x = find(key);
-  if (x == nullptr) return std::nullopt;
+  const auto& own = schema(key);
+  const bool zero = own.least == 0;
+  if (x == nullptr) {
+    if (own.preset.empty()) return std::nullopt;
+    return policy::duration{std::llround(to_number(own.preset) * 1e9)};
+  }
   const auto value = decimal(key, *x);
   if (!value) return std::nullopt;
   constexpr double most = 10'000'000; // Four months: longer is a mistake.
@@ -137,7 +193,10 @@ std::optional<policy::duration> map_reader::seconds(const std::string& key, bool
 
 std::optional<bool> map_reader::boolean(const std::string& key) {
   const auto* x = find(key);
-  if (x == nullptr) return std::nullopt;
+  if (x == nullptr) {
+    const auto& own = schema(key);
+    return own.preset.empty() ? std::nullopt : std::optional{own.preset == "true"};
+  }
   if (x->is == yaml_node::kind::scalar && !x->quoted) {
     if (x->text == "true") return true;
     if (x->text == "false") return false;
@@ -146,9 +205,26 @@ std::optional<bool> map_reader::boolean(const std::string& key) {
   return std::nullopt;
 }
 
+/// A text that YAML readers take for something else is what it looks like here, but elsewhere not.
+void map_reader::warn_of_looks(const std::string& key, const yaml_node& x) {
+  if (x.quoted || x.is != yaml_node::kind::scalar) return;
+  if (looks_boolean(x.text))
+    out_.warn(x.at, "looks-boolean",
+              path(key) + " is the text " + shown(x.text)
+                  + ", which other YAML readers take for a switch; put it in quotes");
+  else if (looks_octal(x.text))
+    out_.warn(x.at, "looks-octal",
+              path(key) + " is the text " + shown(x.text)
+                  + ", which other YAML readers take for an octal number; put it in quotes");
+}
+
 std::optional<std::string> map_reader::text(const std::string& key) {
   const auto* x = find(key);
-  if (x == nullptr) return std::nullopt;
+  if (x == nullptr) {
+    const auto& own = schema(key);
+    return own.preset.empty() ? std::nullopt : std::optional<std::string>{own.preset};
+  }
+  if (key != "description") warn_of_looks(key, *x);
   if (x->is == yaml_node::kind::scalar) return x->text;
   wrong_type(*x, key, "a string");
   return std::nullopt;
@@ -170,6 +246,7 @@ std::optional<std::vector<std::string>> map_reader::texts(const std::string& key
   }
   std::vector<std::string> found;
   for (const auto& item : x->items) {
+    warn_of_looks(key, *item);
     if (item->is == yaml_node::kind::scalar)
       found.push_back(item->text);
     else
@@ -195,11 +272,14 @@ void map_reader::wrong_word(const std::string& key, const std::string& value,
 }
 
 void map_reader::finish() {
+  std::vector<std::string> known;
+  for (const auto& key : schema_.keys)
+    known.emplace_back(key.name);
   for (const auto& [key, value] : node_->entries) {
-    if (std::find(known_.begin(), known_.end(), key->text) != known_.end()) continue;
+    if (find_key(schema_, key->text) != nullptr) continue;
     out_.error(key->at, "unknown-key",
                "unknown key '" + key->text + "'" + (path_.empty() ? "" : " in " + path_)
-                   + hint(key->text, known_));
+                   + hint(key->text, known));
   }
 }
 
@@ -231,7 +311,7 @@ std::optional<std::string> expand(const std::string& text, const environment& en
       fallback = name.substr(dash + 2);
       name.resize(dash);
     }
-    if (!matches(name, "[A-Za-z_][A-Za-z0-9_]*")) {
+    if (!is_name(name)) {
       out.error(at, "bad-variable",
                 path + " has ${" + name
                     + "}, which is no name of a variable; a plain $ is written $$");

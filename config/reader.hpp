@@ -1,7 +1,8 @@
-/// Typed reading of one YAML map; whatever is wrong becomes a diagnostic.
+/// Typed reading of one YAML map by its schema; whatever is wrong becomes a diagnostic.
 #pragma once
 
 #include "config/document.hpp"
+#include "config/schema.hpp"
 #include "policy/settings.hpp"
 
 #include <cstdint>
@@ -20,21 +21,21 @@ using word_list = std::vector<std::pair<std::string, T>>;
 /// Value of an environment variable, or nothing.
 using environment = std::function<std::optional<std::string>(const std::string&)>;
 
-/// One map being read. Every accessor returns nothing if the key is absent or wrong (reported).
-/// Keys that nobody asked for are reported by finish().
+/// One map being read. Types, ranges and defaults come from its schema: every accessor returns the
+/// default, if the schema has one, where the key is absent, and nothing where it is wrong
+/// (reported). Keys that the schema does not know are reported by finish().
 class map_reader {
 public:
   /// `path` names the map for people (`task_groups.fast_group`). A node that is no map is reported.
-  map_reader(yaml_ptr node, std::string path, diagnostics& out);
+  map_reader(yaml_ptr node, std::string path, const section& schema, diagnostics& out);
 
-  [[nodiscard]] const yaml_node* find(const std::string& key);
-  [[nodiscard]] yaml_ptr take(const std::string& key);
-  std::optional<std::int64_t> integer(const std::string& key, std::int64_t least,
-                                      std::int64_t most);
-  std::optional<std::uint32_t> count(const std::string& key, std::uint32_t least = 1);
-  std::optional<double> number(const std::string& key, double least, double most);
-  /// Seconds with decimals. `zero`: 0 is allowed.
-  std::optional<policy::duration> seconds(const std::string& key, bool zero = false);
+  [[nodiscard]] const yaml_node* find(const std::string& key) const;
+  [[nodiscard]] yaml_ptr take(const std::string& key) const;
+  std::optional<std::int64_t> integer(const std::string& key);
+  /// A whole number that is never negative.
+  std::optional<std::uint32_t> count(const std::string& key);
+  std::optional<double> number(const std::string& key);
+  std::optional<policy::duration> seconds(const std::string& key);
   std::optional<bool> boolean(const std::string& key);
   std::optional<std::string> text(const std::string& key);
   /// A text that is not empty.
@@ -46,7 +47,7 @@ public:
 
   template <class T>
   std::optional<T> one_of(const std::string& key, const word_list<T>& words) {
-    const auto value = text(key);
+    auto value = text(key);
     if (!value) return std::nullopt;
     std::vector<std::string> known;
     for (const auto& [word, x] : words) {
@@ -57,7 +58,7 @@ public:
     return std::nullopt;
   }
 
-  /// Reports every key that was not asked for.
+  /// Reports every key that the schema does not know.
   void finish();
   /// Place of a key's value, or of the map.
   [[nodiscard]] place where(const std::string& key) const;
@@ -74,11 +75,13 @@ private:
                   const std::vector<std::string>& known);
   void wrong_type(const yaml_node& x, const std::string& key, const std::string& wanted);
   std::optional<double> decimal(const std::string& key, const yaml_node& x);
+  [[nodiscard]] const key_schema& schema(const std::string& key) const;
+  void warn_of_looks(const std::string& key, const yaml_node& x);
 
   yaml_ptr node_;
   std::string path_;
+  const section& schema_;
   diagnostics& out_;
-  std::vector<std::string> known_;
 };
 
 /// Expands `${VAR}`; see map_reader::expanded. Reports unset or empty variables at `at` unless

@@ -1,0 +1,287 @@
+// Providers, models and the process itself.
+#include "config/schema.hpp"
+
+namespace echelon::config {
+
+using enum value_kind;
+
+const section& root_schema() {
+  static const section x{
+      "",
+      {
+          {.name = "task_groups",
+           .kind = map,
+           .about = "tiers of models",
+           .inner = &groups_schema(),
+           .required = true},
+          {.name = "polling_pools",
+           .kind = map,
+           .about = "groups that take turns",
+           .inner = &pools_schema()},
+          {.name = "workflow_nodes",
+           .kind = map,
+           .about = "steps of a workflow and where they ask",
+           .inner = &nodes_schema()},
+          {.name = "global_fallback",
+           .kind = map,
+           .about = "retries and moves",
+           .inner = &fallback_schema()},
+          {.name = "concurrency_control",
+           .kind = map,
+           .about = "permits and queues of each level",
+           .inner = &concurrency_schema()},
+          {.name = "rate_limiting",
+           .kind = map,
+           .about = "of all requests to the router",
+           .inner = &rate_schema()},
+          {.name = "providers",
+           .kind = map,
+           .about = "where models are",
+           .inner = &providers_schema()},
+          {.name = "models",
+           .kind = map,
+           .about = "models and their limits",
+           .inner = &models_schema()},
+          {.name = "server", .kind = map, .about = "the HTTP front", .inner = &server_schema()},
+          {.name = "auth", .kind = map, .about = "who may ask", .inner = &auth_schema()},
+          {.name = "cluster",
+           .kind = map,
+           .about = "several nodes with one set of limits",
+           .inner = &cluster_schema(),
+           .absent = "one node by itself"},
+      }};
+  return x;
+}
+
+const section& providers_schema() {
+  static const section x{"providers", {}, &provider_schema(), "provider"};
+  return x;
+}
+
+const section& provider_schema() {
+  static const section x{
+      "providers.<provider>",
+      {
+          {.name = "kind",
+           .kind = word,
+           .about = "the API it speaks; `simulator` answers from within",
+           .words = {"openai", "anthropic", "gemini", "simulator"},
+           .required = true},
+          {.name = "base_url",
+           .about =
+               "`http://` or `https://` URL without user, query and fragment; requests go below it",
+           .expands = true,
+           .absent = "the vendor's"},
+          {.name = "api_key", .about = "", .expands = true, .secret = true},
+          {.name = "api_keys",
+           .kind = texts,
+           .about = "more of them; requests take turns",
+           .expands = true,
+           .secret = true},
+          {.name = "headers", .kind = strings, .about = "sent with every request", .expands = true},
+          {.name = "ca_file",
+           .about = "PEM bundle: whom to trust",
+           .expands = true,
+           .absent = "the system's"},
+          {.name = "proxy",
+           .about = "forward proxy, `http://HOST:PORT` or `none`; unset: `HTTPS_PROXY`, "
+                    "`HTTP_PROXY`, `NO_PROXY` decide",
+           .expands = true,
+           .absent = "of the environment"},
+          {.name = "forward_authorization",
+           .kind = flag,
+           .about = "the client's own key goes to this provider",
+           .preset = "false"},
+          {.name = "connect_timeout", .kind = seconds, .about = "", .preset = "5"},
+      }};
+  return x;
+}
+
+const section& models_schema() {
+  static const section x{"models", {}, &model_schema(), "model"};
+  return x;
+}
+
+const section& model_schema() {
+  static const section x{
+      "models.<model>",
+      {
+          {.name = "provider", .about = "name of its provider; must exist", .required = true},
+          {.name = "model", .about = "the provider's own id", .absent = "the model's name"},
+          {.name = "rpm_limit", .kind = whole, .about = "attempts in any 60 s"},
+          {.name = "tpm_limit", .kind = whole, .about = "in any 60 s", .unit = "LLM tokens"},
+          {.name = "concurrency_limit",
+           .kind = whole,
+           .about = "attempts at once",
+           .absent = "`model_level`, else none"},
+          {.name = "weight",
+           .kind = whole,
+           .about = "share among the models of a tier",
+           .preset = "1",
+           .least = 0},
+          {.name = "context_window",
+           .kind = whole,
+           .about =
+               "prompt and answer together; `on_context_overflow: next` looks for a larger one",
+           .unit = "LLM tokens",
+           .absent = "not known"},
+          {.name = "max_output_tokens",
+           .kind = whole,
+           .about = "sent where the API demands a ceiling and the client gives none",
+           .preset = "4096",
+           .unit = "LLM tokens"},
+          {.name = "price", .kind = map, .about = "of its tokens", .inner = &price_schema()},
+          {.name = "thinking",
+           .kind = word,
+           .about = "how the model is told to think",
+           .words = {"budget", "adaptive", "effort", "level"},
+           .absent = "by the model's id"},
+      }};
+  return x;
+}
+
+const section& price_schema() {
+  static const section x{"models.<model>.price",
+                         {
+                             {.name = "input_per_mtok",
+                              .kind = number,
+                              .about = "US dollars per million LLM tokens of prompts",
+                              .preset = "0",
+                              .least = 0,
+                              .most = 1'000'000},
+                             {.name = "output_per_mtok",
+                              .kind = number,
+                              .about = "US dollars per million LLM tokens of answers",
+                              .preset = "0",
+                              .least = 0,
+                              .most = 1'000'000},
+                         }};
+  return x;
+}
+
+const section& server_schema() {
+  static const section x{
+      "server",
+      {
+          {.name = "listen",
+           .about = "`ADDRESS:PORT` or `[IPV6]:PORT`, port 0: any; `--listen` wins",
+           .preset = "127.0.0.1:8080",
+           .expands = true},
+          {.name = "admin_token",
+           .about = "without it admin calls are taken from loopback only",
+           .expands = true,
+           .secret = true},
+          {.name = "total_timeout",
+           .kind = seconds,
+           .about = "deadline of a request that has no other",
+           .preset = "600"},
+          {.name = "max_body_bytes",
+           .kind = whole,
+           .about = "of a request",
+           .preset = "33554432",
+           .unit = "bytes"},
+          {.name = "max_reply_bytes",
+           .kind = whole,
+           .about = "of an upstream's plain answer",
+           .preset = "33554432",
+           .unit = "bytes"},
+          {.name = "header_timeout",
+           .kind = seconds,
+           .about = "to read a request's head",
+           .preset = "15"},
+          {.name = "body_timeout", .kind = seconds, .about = "to read its body", .preset = "60"},
+          {.name = "drain_timeout",
+           .kind = seconds,
+           .about = "for requests under way when the router ends",
+           .preset = "30",
+           .least = 0},
+          {.name = "strict",
+           .kind = flag,
+           .about =
+               "what a provider cannot express is an error, not dropped with `x-echelon-dropped`",
+           .preset = "false"},
+          {.name = "threads",
+           .kind = whole,
+           .about = "0: one per core",
+           .preset = "0",
+           .least = 0,
+           .most = 1024},
+      }};
+  return x;
+}
+
+const section& auth_schema() {
+  static const section x{"auth",
+                         {
+                             {.name = "keys",
+                              .kind = strings,
+                              .about = "name to key of each client; none may be empty",
+                              .expands = true,
+                              .secret = true,
+                              .absent = "no key is asked for"},
+                         }};
+  return x;
+}
+
+const section& cluster_schema() {
+  static const section x{
+      "cluster",
+      {
+          {.name = "name", .about = "nodes of another name are refused", .preset = "echelon"},
+          {.name = "node",
+           .about = "unique name of this process",
+           .expands = true,
+           .absent = "the host's name"},
+          {.name = "listen",
+           .about = "`ADDRESS:PORT` where the other nodes reach this one",
+           .expands = true,
+           .absent = "`127.0.0.1`, any port"},
+          {.name = "seeds",
+           .kind = texts,
+           .about = "`ADDRESS:PORT` of the other nodes; may name this one too"},
+          {.name = "membership",
+           .kind = word,
+           .about = "`etcd` is refused: not there yet",
+           .preset = "static",
+           .words = {"static", "etcd"}},
+          {.name = "partition",
+           .kind = word,
+           .about = "the minority of a split stops; `scale` is refused: not there yet",
+           .preset = "strict",
+           .words = {"strict", "scale"}},
+          {.name = "etcd", .kind = map, .about = "for later", .inner = &etcd_schema()},
+          {.name = "tls",
+           .kind = map,
+           .about = "mutual TLS between the nodes",
+           .inner = &tls_schema()},
+      }};
+  return x;
+}
+
+const section& etcd_schema() {
+  static const section x{"cluster.etcd",
+                         {
+                             {.name = "endpoints", .kind = texts, .about = "URLs"},
+                             {.name = "lease_ttl",
+                              .kind = seconds,
+                              .about = "how long a node may go unheard",
+                              .preset = "5"},
+                         }};
+  return x;
+}
+
+const section& tls_schema() {
+  static const section x{
+      "cluster.tls",
+      {
+          {.name = "cert",
+           .about = "PEM file of this node's certificate",
+           .required = true,
+           .expands = true},
+          {.name = "key", .about = "PEM file of its key", .required = true, .expands = true},
+          {.name = "ca", .about = "PEM file of whom to trust", .required = true, .expands = true},
+      }};
+  return x;
+}
+
+} // namespace echelon::config
