@@ -14,7 +14,7 @@ struct serve_options {
   // Of the cluster; empty: as configured.
   std::string node, cluster_listen;
   std::vector<std::string> seeds;
-  bool simulate = false, chaos = false, log_json = false;
+  bool simulate = false, chaos = false, log_json = false, watch = false;
   std::string log_level = "info";
 };
 int serve(const serve_options& options);
@@ -29,6 +29,7 @@ int validate(const validate_options& options);
 struct explain_options {
   std::string target, config;
   bool simulate = false, json = false;
+  std::string url = "http://127.0.0.1:8080", token;
 };
 int explain(const explain_options& options);
 

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
                             "ADDRESS:PORT of another node (repeatable), instead of cluster.seeds");
   serve_command->add_flag("--simulate", serving.simulate,
                           "Bind every provider to the built-in simulator");
+  serve_command->add_flag("--watch", serving.watch, "Reload when the configuration's files change");
   serve_command->add_flag("--chaos", serving.chaos,
                           "Allow actors to be killed through the admin API");
   serve_command->add_flag("--log-json", serving.log_json, "Log as JSON lines");
@@ -54,8 +55,13 @@ int main(int argc, char** argv) {
       app.add_subcommand("explain", "Show in which order a target's candidates are tried, and why");
   explain_command->add_option("target", explaining.target, "Node, pool, group, group.tier or model")
       ->required();
-  explain_command->add_option("--config", explaining.config, "Configuration: a file or a folder")
-      ->required();
+  explain_command->add_option(
+      "--config", explaining.config,
+      "Configuration: a file or a folder; without it a running router is asked");
+  explain_command->add_option("--url", explaining.url, "Where the running router is")
+      ->capture_default_str();
+  explain_command->add_option("--token", explaining.token, "server.admin_token")
+      ->envname("ECHELON_ADMIN_TOKEN");
   explain_command->add_flag("--simulate", explaining.simulate,
                             "As for serve --simulate: no keys are needed");
   explain_command->add_flag("--json", explaining.json, "As JSON");

@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include "cli/http_client.hpp"
 #include "config/explain.hpp"
 #include "config/load.hpp"
 #include "config/schema.hpp"
@@ -72,7 +73,37 @@ int validate(const validate_options& options) {
   return errors > 0 || (options.strict && warnings > 0) ? 1 : 0;
 }
 
+namespace {
+
+/// What a running router says.
+int explain_live(const explain_options& options) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  if (!options.token.empty()) headers.emplace_back("Authorization", "Bearer " + options.token);
+  try {
+    const auto answer =
+        request(options.url, "GET", "/admin/explain/" + options.target, headers, "");
+    if (answer.status != 200) {
+      const auto body = nlohmann::json::parse(answer.body, nullptr, false);
+      std::cerr << "echelon explain: "
+                << (body.is_object() && body.contains("error")
+                        ? body["error"].value("message", answer.body)
+                        : std::to_string(answer.status) + ": " + answer.body)
+                << '\n';
+      return 1;
+    }
+    const auto x = nlohmann::json::parse(answer.body);
+    std::cout << (options.json ? x.dump(2) + '\n' : config::explain_text(x));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "echelon explain: " << error.what() << '\n';
+    return 2;
+  }
+}
+
+} // namespace
+
 int explain(const explain_options& options) {
+  if (options.config.empty()) return explain_live(options);
   config::load_options how;
   how.simulate = options.simulate;
   const auto result = config::load(options.config, how);

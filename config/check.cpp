@@ -58,9 +58,37 @@ void check_node(loading& x, const node_config& node, const node_refs& refs) {
                    + node.llm_group.str());
 }
 
+/// What a limiter lets through at once, and on and on in a minute.
+struct throughput {
+  double burst = 0, per_minute = 0;
+};
+
+throughput of(const policy::rate_settings& x) {
+  if (const auto* w = std::get_if<policy::sliding_window_settings>(&x)) {
+    const auto most = static_cast<double>(w->max_units);
+    return {most, most * 60 / std::chrono::duration<double>(w->window).count()};
+  }
+  const auto& b = std::get<policy::token_bucket_settings>(x);
+  return {static_cast<double>(b.bucket_size),
+          static_cast<double>(b.refill_micro_per_second) * 60 / 1e6};
+}
+
+/// A pool's requests pass the limiter of the whole router first.
+void check_pool(loading& x, const pool_config& pool) {
+  if (!pool.rate || !x.config.rate) return;
+  const auto own = of(*pool.rate), all = of(*x.config.rate);
+  if (own.burst > all.burst && own.per_minute > all.per_minute)
+    x.out.warn(
+        x.pool_rate_at[pool.name], "unreachable-limit",
+        "polling_pools." + pool.name
+            + ".rate_limiting can never be reached: rate_limiting of the whole router is smaller");
+}
+
 } // namespace
 
 void check_limits(loading& x) {
+  for (const auto& pool : x.config.pools)
+    check_pool(x, pool);
   for (const auto& group : x.config.groups)
     for (const auto& tier : group.tiers)
       check_tier(x, group, tier);

@@ -72,8 +72,9 @@ void merge(yaml_node& whole, const yaml_node& file, diagnostics& out) {
 }
 
 load_result read_whole(const yaml_ptr& root, const load_options& options, diagnostics& out) {
-  loading x{{}, out, options.env, options.simulate, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
-            {}, {},  {}};
+  loading x{out};
+  x.env = options.env;
+  x.simulate = options.simulate;
   if (!x.env)
     x.env = [](const std::string& name) -> std::optional<std::string> {
       const char* value = std::getenv(name.c_str());

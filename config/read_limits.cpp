@@ -94,6 +94,7 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
   if (const auto rate = in.take("rate_limiting"))
     pool.rate = read_pool_rate(rate, in.path("rate_limiting"), x.out);
   in.finish();
+  x.pool_rate_at[pool.name] = in.where("rate_limiting");
   x.pool_at[pool.name] = name.at;
   x.config.pools.push_back(std::move(pool));
   x.pools.push_back(std::move(members));

@@ -35,6 +35,8 @@ struct node_refs {
 
 /// What is being built, with the places that later checks talk about.
 struct loading {
+  explicit loading(diagnostics& to) : out(to) {}
+
   RouterConfig config;
   diagnostics& out;
   environment env;
@@ -47,7 +49,7 @@ struct loading {
   std::vector<std::pair<named_ref, std::string>>
       model_refs; ///< A model's use, and the tier that uses it.
   std::map<std::string, place> model_at, pool_at, provider_at;
-  std::map<std::string, place> model_limit_at;
+  std::map<std::string, place> model_limit_at, pool_rate_at;
   std::vector<pool_refs> pools;
   std::vector<node_refs> nodes;
   std::map<std::string, cause_refs> causes; ///< By group.

@@ -1,6 +1,8 @@
 // Health, metrics, model list and the admin API.
 #include "gateway/auth.hpp"
 #include "gateway/await_answer.hpp"
+#include "gateway/errors.hpp"
+#include "gateway/explain.hpp"
 #include "gateway/session.hpp"
 #include "providers/json_read.hpp"
 
@@ -108,6 +110,18 @@ asio::awaitable<void> serve_state(router& of, connection& client) {
   co_await answer(client, 200, body);
 }
 
+asio::awaitable<void> serve_explain(router& of, connection& client, std::string target) {
+  const auto now = of.current();
+  const auto found = co_await states(of);
+  const auto x = explain_now(*now, target, found);
+  if (x) {
+    co_await answer(client, 200, *x);
+    co_return;
+  }
+  const auto error = unknown_target(target, *now->topology);
+  co_await fail(client, error.status, error.message, error.code);
+}
+
 asio::awaitable<void> serve_models(router& of, connection& client, const http_message& m) {
   const auto now = of.current();
   const auto key = m["x-api-key"];
@@ -129,8 +143,14 @@ asio::awaitable<void> serve_reload(router& of, connection& client) {
   json messages = json::array();
   for (const auto& x : result.messages)
     messages.push_back(x);
-  const json body{
-      {"reloaded", result.ok}, {"config_version", result.version}, {"diagnostics", messages}};
+  const json body{{"reloaded", result.ok},
+                  {"config_version", result.version},
+                  {"diagnostics", messages},
+                  {"changes",
+                   {{"added", result.changes.added},
+                    {"removed", result.changes.removed},
+                    {"changed", result.changes.changed},
+                    {"need_restart", result.changes.need_restart}}}};
   co_await answer(client, result.ok ? 200 : 422, body);
 }
 
@@ -219,6 +239,12 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     of.draining = true;
     const json body{{"draining", true}};
     co_await answer(client, 202, body);
+    co_return true;
+  }
+  constexpr std::string_view explaining = "explain/";
+  if (rest.substr(0, explaining.size()) == explaining && get) {
+    auto name = std::string{rest.substr(explaining.size())};
+    co_await serve_explain(of, client, std::move(name));
     co_return true;
   }
   if (rest.substr(0, actors.size()) == actors && rest.size() > actors.size() + kill.size()

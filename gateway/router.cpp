@@ -42,6 +42,7 @@ reload_result router::reload() {
   hierarchy_->apply(topology);
   if (node_) node_->apply(topology);
   result.ok = true;
+  result.changes = config::compare(*before->config, *before->topology, *config, *topology);
   result.version = before->version + 1;
   const std::lock_guard guard{mutex_};
   current_ = std::make_shared<const snapshot>(

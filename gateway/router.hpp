@@ -3,6 +3,7 @@
 
 #include "actors/hierarchy.hpp"
 #include "cluster/node.hpp"
+#include "config/changes.hpp"
 #include "config/router_config.hpp"
 #include "gateway/budgets.hpp"
 #include "gateway/metrics.hpp"
@@ -29,6 +30,7 @@ struct reload_result {
   bool ok = false;
   std::vector<std::string> messages; ///< Diagnostics, one a line.
   std::uint64_t version = 0;
+  config::config_changes changes;
 };
 
 class router {

@@ -2,6 +2,7 @@
 
 #include "gateway/health_checks.hpp"
 #include "gateway/session.hpp"
+#include "gateway/watch.hpp"
 #include "providers/simulator/transport.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -97,17 +98,48 @@ struct server::impl {
           co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       if (number == SIGHUP) {
-        const auto result = of.reload();
-        for (const auto& x : result.messages)
-          spdlog::info("{}", x);
-        spdlog::info("reload {}, configuration version {}", result.ok ? "done" : "refused",
-                     result.version);
+        reload();
       } else if (draining) {
         spdlog::warn("second signal: ending at once");
         std::_Exit(1);
       } else {
         start_drain();
       }
+    }
+  }
+
+  void reload() {
+    const auto result = of.reload();
+    for (const auto& x : result.messages)
+      spdlog::info("{}", x);
+    const auto& c = result.changes;
+    for (const auto& x : c.added)
+      spdlog::info("reload: target {} is new", x);
+    for (const auto& x : c.removed)
+      spdlog::info("reload: target {} is gone", x);
+    for (const auto& x : c.changed)
+      spdlog::info("reload: {}", x);
+    for (const auto& x : c.need_restart)
+      spdlog::warn("reload: {} needs a restart", x);
+    spdlog::info("reload {}, configuration version {}", result.ok ? "done" : "refused",
+                 result.version);
+  }
+
+  /// A change counts once it has been the same twice: half a file is not read.
+  asio::awaitable<void> watch_files() {
+    asio::steady_timer tick{control};
+    error_code error;
+    auto known = look_of(watched), last = known;
+    while (!stopped) {
+      tick.expires_after(std::chrono::milliseconds{500});
+      co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      const auto look = look_of(watched);
+      const bool settled = look == last && !look.empty();
+      last = look;
+      if (!settled || look == known) continue;
+      known = look;
+      spdlog::info("{} has changed", watched);
+      reload();
     }
   }
 
@@ -183,6 +215,7 @@ struct server::impl {
   std::vector<std::unique_ptr<reactor>> reactors;
   std::shared_ptr<asio::steady_timer> health_tick; // On the first reactor.
   bool draining = false, stopped = false;
+  std::string watched; // Configuration; empty: it is not watched.
 };
 
 server::server(router& of, std::shared_ptr<providers::simulator_engine> simulator)
@@ -207,8 +240,13 @@ void server::run() {
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
   asio::co_spawn(impl_->control, impl_->return_memory(), asio::detached);
+  if (!impl_->watched.empty()) asio::co_spawn(impl_->control, impl_->watch_files(), asio::detached);
   impl_->control.run();
   impl_->stop_reactors();
+}
+
+void server::watch(std::string path) {
+  impl_->watched = std::move(path);
 }
 
 void server::drain() {

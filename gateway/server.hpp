@@ -27,6 +27,8 @@ public:
   /// Serves until stopped. SIGTERM and SIGINT drain: no new requests, those in flight finish within
   /// server.drain_timeout; a second one ends at once. SIGHUP reloads.
   void run();
+  /// Reloads when the files of this configuration change. Call before run().
+  void watch(std::string path);
   /// As a first SIGTERM. Thread-safe.
   void drain();
 

@@ -34,6 +34,76 @@ class Reload(Case):
                 self.assertEqual(sorted(self.statuses(router, 10)), [200] * 7 + [429] * 3)
                 self.assertEqual(len(u.hits), 12)
 
+    def test_the_answer_of_a_reload_says_what_changed(self):
+        self.upstream(steps.ok())
+        self.upstream(steps.ok())
+        router = self.serve(every={"rpm_limit": 5})
+        router.write(config(self.upstreams, every={"rpm_limit": 50}, server={"threads": 7}, workflow_nodes={
+            "n": {"type": "llm", "llm_group": "g.echelon1"}}))
+        changes = router.post("/admin/reload").json()["changes"]
+        self.assertEqual(changes["added"], ["n"])
+        self.assertEqual(changes["removed"], [])
+        self.assertEqual(changes["need_restart"], ["server.threads"])
+        self.assertIn("echelon/g.echelon1: rate 5 in 60 s -> 50 in 60 s", changes["changed"])
+        self.assertEqual(len(changes["changed"]), 2, changes)
+        again = router.post("/admin/reload").json()
+        self.assertTrue(again["reloaded"])
+        self.assertEqual(again["changes"], {"added": [], "removed": [], "changed": [], "need_restart": []})
+        settings = config(self.upstreams)
+        settings["providers"]["u1"]["api_key"] = "another-secret"
+        router.write(settings)
+        text = router.post("/admin/reload").body.decode()
+        self.assertIn("provider u1: other keys", text)
+        self.assertNotIn("another-secret", text + router.log())
+
+    def test_watch_reloads_when_a_file_changes_and_a_bad_file_changes_nothing(self):
+        self.upstream(steps.ok())
+        router = self.serve(args=("--watch",), every={"rpm_limit": 5})
+        version = lambda: router.get("/admin/state").json()["config_version"]
+        router.write(config(self.upstreams, every={"rpm_limit": 50}))
+        self.assertTrue(client.until(lambda: version() == 2))
+        self.assertEqual(router.actor("echelon/g.echelon1")["limiter"]["limit"], 50)
+        router.config_path.write_text("task_groups: {g: {echelon1: {models: [m1], rpm_limt: 7}}}")
+        self.assertTrue(client.until(lambda: "unknown key 'rpm_limt'" in router.log()))
+        self.assertEqual((version(), router.chat().status), (2, 200))
+        self.assertIn("rate 5 in 60 s -> 50 in 60 s", router.log())
+
+    def test_under_load_fifty_reloads_lose_no_request_exceed_no_limit_and_leak_no_actor(self):
+        u = self.upstream(steps.after(0.01, steps.ok()))
+        first = config(self.upstreams, every={"concurrency_limit": 8, "rpm_limit": 60000, "timeout": 10})
+        second = config(self.upstreams, groups={**first["task_groups"], "more": first["task_groups"]["g"]},
+                        every={"concurrency_limit": 8})
+        second["task_groups"]["g"]["echelon1"]["rpm_limit"] = 50000
+        router = self.serve(first)
+        actors = lambda: sorted(a["path"] for a in router.get("/admin/state").json()["actors"])
+        before = actors()
+        over = threading.Event()
+        replies = []
+
+        def load(_):
+            with client.Connection(router.url) as c:
+                while not over.is_set():
+                    started = time.monotonic()
+                    c.send("POST", "/v1/chat/completions", client.prompt())
+                    replies.append(c.reply().status)
+                    time.sleep(max(0.0, 0.04 - (time.monotonic() - started)))  # 8 x 25 a second.
+        running = [client.later(lambda i=i: load(i)) for i in range(8)]
+        for i in range(50):
+            settings = (first, second, {"task_groups": {"g": {"oops": 1}}})[i % 3]
+            router.write(settings)
+            self.assertEqual(router.post("/admin/reload").status, 422 if i % 3 == 2 else 200)
+            time.sleep(0.05)
+        router.write(first)
+        self.assertEqual(router.post("/admin/reload").status, 200)
+        over.set()
+        for result in running:
+            self.assertIsNone(result())
+        self.assertGreater(len(replies), 200)
+        self.assertEqual(set(replies), {200})
+        self.assertLessEqual(u.max_running, 8)
+        self.assertTrue(client.until(lambda: actors() == before), actors())
+        self.assertEqual(router.in_flight(), 0)
+
     def test_RELOAD_1_a_new_concurrency_limit_rules(self):
         answer = threading.Event()
         u = self.upstream(steps.when(answer, steps.ok()))
