@@ -39,8 +39,9 @@ bool holds_names(const std::string& section) {
 /// Adds one file's sections to the whole.
 void merge(yaml_node& whole, const yaml_node& file, diagnostics& out) {
   for (const auto& [key, value] : file.entries) {
-    const auto known = std::find_if(whole.entries.begin(), whole.entries.end(),
-                                    [&](const auto& e) { return e.first->text == key->text; });
+    const auto known =
+        std::find_if(whole.entries.begin(), whole.entries.end(),
+                     [&own = *key](const auto& e) { return e.first->text == own.text; });
     if (known == whole.entries.end()) {
       whole.entries.emplace_back(key, value);
       continue;
