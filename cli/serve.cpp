@@ -95,15 +95,22 @@ int serve(const serve_options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   set_up_log(options);
   raise_descriptor_limit();
-  const auto load = [options, host, port](std::vector<std::string>& messages,
-                                          bool& readable) -> config::router_config_ptr {
-    config::load_options how;
-    how.simulate = options.simulate;
-    auto result = config::load(options.config, how);
-    readable = result.readable;
+  config::load_options how;
+  how.simulate = options.simulate;
+  gateway::router::loader load;
+  load.read = [options](gateway::router::files& to, std::vector<std::string>& messages) {
+    const auto faults = config::read_sources(options.config, to);
+    for (const auto& x : faults)
+      messages.push_back(config::to_string(x));
+    return faults.empty();
+  };
+  load.parse = [options, how, host,
+                port](const gateway::router::files& from,
+                      std::vector<std::string>& messages) -> config::router_config_ptr {
+    const auto result = config::load_sources(from, how);
     for (const auto& x : result.diagnostics)
       messages.push_back(config::to_string(x));
-    if (!result.config) return result.config;
+    if (!result.config) return nullptr;
     auto changed = std::make_shared<config::RouterConfig>(*result.config);
     if (!host.empty()) {
       changed->server.host = host;
@@ -113,8 +120,9 @@ int serve(const serve_options& options) {
     return changed;
   };
   std::vector<std::string> messages;
-  bool readable = true;
-  auto config = load(messages, readable);
+  gateway::router::files found;
+  const bool readable = load.read(found, messages);
+  auto config = readable ? load.parse(found, messages) : nullptr;
   for (const auto& x : messages)
     std::cerr << x << '\n';
   if (!config) {
@@ -123,10 +131,7 @@ int serve(const serve_options& options) {
     return readable ? 1 : 2;
   }
   try {
-    gateway::router router{std::move(config), [load](std::vector<std::string>& out) {
-                             bool ignored = true;
-                             return load(out, ignored);
-                           }};
+    gateway::router router{std::move(config), std::move(load)};
     router.chaos = options.chaos;
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     if (options.watch) server.watch(options.config);

@@ -47,6 +47,14 @@ public:
     const auto i = desks_.find(owner->node);
     return {i == desks_.end() ? actors::level_actor{} : i->second, *owner == self_};
   }
+  void set_config(std::uint64_t fingerprint) {
+    const std::lock_guard guard{mutex_};
+    config_ = fingerprint;
+  }
+  [[nodiscard]] std::uint64_t config() const {
+    const std::lock_guard guard{mutex_};
+    return config_;
+  }
   [[nodiscard]] policy::topology_ptr topology() const {
     const std::lock_guard guard{mutex_};
     return topology_;
@@ -64,6 +72,7 @@ private:
   messages::member self_;
   messages::view view_;
   policy::topology_ptr topology_;
+  std::uint64_t config_ = 0;
   std::map<std::string, actors::level_actor> desks_;
 };
 

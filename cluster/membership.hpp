@@ -62,6 +62,8 @@ public:
   /// Call at least each `beat`.
   void tick(time_point now);
   void receive(const protocol_message& x, time_point now);
+  /// This node's configuration has changed.
+  void set_config(std::uint64_t x) { settings_.config = x; }
   /// Asks to be left out of the next view.
   void leave() { leaving_ = true; }
   [[nodiscard]] std::vector<outgoing> take_outgoing();

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <future>
 #include <stdexcept>
 #include <thread>
 
@@ -78,6 +79,7 @@ struct node::impl {
   caf::actor_system system;
   std::shared_ptr<board> map = std::make_shared<board>();
   std::shared_ptr<cluster_report> report = std::make_shared<cluster_report>();
+  std::shared_ptr<reload_round> round = std::make_shared<reload_round>();
   std::shared_ptr<connector> ways;
   actors::level_actor desk;
   caf::actor office;
@@ -94,7 +96,8 @@ caf::actor_system& node::system() {
   return impl_->system;
 }
 
-void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology) {
+void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
+                 reload_hooks hooks) {
   auto& x = *impl_;
   const bool tls = !x.settings.cert.empty();
   x.tree = &tree;
@@ -119,6 +122,8 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology) 
   setup.desk = x.desk;
   setup.map = x.map;
   setup.report = x.report;
+  setup.hooks = std::move(hooks);
+  setup.round = x.round;
   setup.topology = topology;
   // The office needs the connector, and the connector the office: by way of a handle set later.
   const auto target = std::make_shared<caf::actor>();
@@ -147,8 +152,25 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology) 
                tls ? ", TLS" : "");
 }
 
+std::vector<std::string> node::carry_over(const std::vector<messages::config_file>& files) {
+  auto& round = *impl_->round;
+  std::future<std::vector<std::string>> answer;
+  {
+    const std::lock_guard guard{round.mutex};
+    round.files = files;
+    round.done = {};
+    answer = round.done.get_future();
+  }
+  caf::anon_send(impl_->office, carry_atom::value);
+  // The office answers by itself, late nodes or not; this is for one that has ended.
+  if (answer.wait_for(std::chrono::seconds{10}) != std::future_status::ready)
+    return {"the cluster has ended"};
+  return answer.get();
+}
+
 void node::apply(const policy::topology_ptr& topology) {
   impl_->map->set_topology(topology);
+  impl_->map->set_config(fingerprint(*topology));
   caf::anon_send(impl_->office, reload_atom::value);
 }
 

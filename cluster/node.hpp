@@ -3,12 +3,14 @@
 
 #include "actors/hierarchy.hpp"
 #include "config/router_config.hpp"
-#include "messages/cluster.hpp"
+#include "messages/reload.hpp"
 #include "policy/topology.hpp"
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace caf {
 class actor_system;
@@ -24,6 +26,15 @@ struct node_status {
   bool acts = false;           ///< It is a member and has its quorum.
 };
 
+/// What a node does with a configuration that comes from another one. Called on the cluster's own
+/// threads.
+struct reload_hooks {
+  using files = std::vector<messages::config_file>;
+  /// @returns What is wrong with it; empty: it could be taken.
+  std::function<std::vector<std::string>(const files&)> check;
+  std::function<void(const files&)> take;
+};
+
 class node {
 public:
   /// Makes the actor system. Throws std::runtime_error if TLS files cannot be read.
@@ -35,7 +46,12 @@ public:
   [[nodiscard]] caf::actor_system& system();
   /// Binds the address of the cluster and begins to look for the others; `tree` lives in system()
   /// and outlives stop(). Throws std::runtime_error if the address cannot be bound.
-  void start(actors::hierarchy& tree, const policy::topology_ptr& topology);
+  void start(actors::hierarchy& tree, const policy::topology_ptr& topology, reload_hooks hooks);
+  /// Has all other members check a configuration and, if every one could take it, take it.
+  /// @returns What is wrong, each with the node's name; empty: all have been told to take it.
+  /// Blocks for some seconds at most.
+  [[nodiscard]] std::vector<std::string>
+  carry_over(const std::vector<messages::config_file>& files);
   void apply(const policy::topology_ptr& topology);
   /// Hands everything over and leaves, within `patience`.
   void leave(policy::duration patience);

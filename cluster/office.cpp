@@ -55,7 +55,11 @@ caf::behavior office_state::behavior() {
   return {
       [this](tick_atom) { tick(); },
       [this](leave_atom) { core_->leave(); },
-      [this](reload_atom) { take_topology(setup_.map->topology()); },
+      [this](reload_atom) {
+        core_->set_config(setup_.map->config());
+        take_topology(setup_.map->topology());
+      },
+      [this](carry_atom) { carry_over(); },
       [this](reachable_atom, const std::string& address) { link(address); },
       [this](const messages::introduction& x) {
         if (const auto& from = self_->current_sender())
@@ -74,6 +78,9 @@ caf::behavior office_state::behavior() {
       [this](const messages::ask_holdings& x) { answer_holdings(x); },
       [this](const messages::tell_holdings& x) { take_holdings(x); },
       [this](const messages::inventory& x) { take_inventory(x); },
+      [this](const messages::prepare_reload& x) { answer_prepare(x); },
+      [this](const messages::reload_prepared& x) { take_prepared(x); },
+      [this](const messages::commit_reload& x) { take_commit(x); },
   };
 }
 
@@ -139,6 +146,7 @@ void office_state::tick() {
   if (now() - last_inventory_ >= 250ms) tell_inventory();
   if (now() - last_reconcile_ >= 2s) reconcile();
   setup_.tree->expire(now() - 2s);
+  if (round_ && now() >= round_->until) end_round();
   look_for_ways();
   report();
 }

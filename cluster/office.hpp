@@ -7,11 +7,13 @@
 #include "cluster/board.hpp"
 #include "cluster/connector.hpp"
 #include "cluster/membership.hpp"
+#include "cluster/node.hpp"
 #include "cluster/tenancy.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +32,13 @@ struct cluster_report {
   bool handed_over = false; ///< After leave(): nothing is held for the others any more.
 };
 
+/// One configuration on its way to all nodes. Thread-safe by its mutex.
+struct reload_round {
+  std::mutex mutex;
+  std::vector<messages::config_file> files;
+  std::promise<std::vector<std::string>> done;
+};
+
 struct office_setup {
   membership_settings settings;
   std::set<std::string> seeds;
@@ -39,12 +48,15 @@ struct office_setup {
   std::shared_ptr<cluster_report> report;
   std::shared_ptr<connector> ways;
   bool tls = false;
+  reload_hooks hooks;
+  std::shared_ptr<reload_round> round;
   policy::topology_ptr topology;
 };
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using reachable_atom = caf::atom_constant<caf::atom("reachable")>;
+using carry_atom = caf::atom_constant<caf::atom("carry")>;
 using reload_atom = caf::atom_constant<caf::atom("reload")>;
 
 class office_state {
@@ -101,6 +113,13 @@ private:
   void arrived();
   time_point now() const;
 
+  // office_reload.cpp: one configuration for all.
+  void carry_over();
+  void end_round();
+  void answer_prepare(const messages::prepare_reload& x);
+  void take_prepared(const messages::reload_prepared& x);
+  void take_commit(const messages::commit_reload& x);
+
   caf::event_based_actor* self_ = nullptr;
   office_setup setup_;
   std::optional<membership> core_;
@@ -117,6 +136,14 @@ private:
   std::map<policy::path_id, rebuild> rebuilds_;
   std::map<std::uint32_t, stock> stocks_; ///< By tag.
   std::map<policy::path_id, time_point> pulled_;
+  struct running_round {
+    std::uint64_t number = 0;
+    std::set<std::string> waiting;
+    std::vector<std::string> faults;
+    time_point until{};
+  };
+  std::optional<running_round> round_;
+  std::map<std::string, messages::prepare_reload> prepared_; ///< By node that asked.
   duration longest_attempt_{};
   time_point last_inventory_{}, last_reconcile_{};
 };

@@ -101,32 +101,65 @@ load_result read_whole(const yaml_ptr& root, const load_options& options, diagno
   return result;
 }
 
-load_result unreadable(const std::string& path, const std::string& why) {
-  load_result result;
-  result.readable = false;
-  result.diagnostics.push_back({path, 0, 0, severity::error, why, "unreadable"});
-  return result;
+std::vector<diagnostic> unreadable(const std::string& path, const std::string& why) {
+  return {{path, 0, 0, severity::error, why, "unreadable"}};
 }
 
 bool is_yaml(const fs::path& x) {
   return x.extension() == ".yaml" || x.extension() == ".yml";
 }
 
-load_result load_files(const std::vector<fs::path>& files, const load_options& options) {
-  diagnostics out;
-  auto whole = std::make_shared<yaml_node>();
-  whole->is = yaml_node::kind::map;
-  whole->at = {files.front().string(), 1, 1};
-  bool parsed = true;
+/// The files of a path, in the order in which they are read.
+std::vector<diagnostic> list_files(const fs::path& path, std::vector<fs::path>& files) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (error || !fs::exists(status))
+    return unreadable(path.string(), "there is no such file or folder");
+  if (!fs::is_directory(status)) {
+    files.push_back(path);
+    return {};
+  }
+  for (fs::recursive_directory_iterator i{path, error}, end; !error && i != end;
+       i.increment(error)) {
+    // Hidden ones are editors' and Kubernetes' own: there they hold every file once more.
+    if (i->path().filename().string().front() == '.')
+      i.disable_recursion_pending();
+    else if (i->is_regular_file(error) && is_yaml(i->path()))
+      files.push_back(i->path());
+  }
+  if (error) return unreadable(path.string(), "the folder cannot be read: " + error.message());
+  if (files.empty()) return unreadable(path.string(), "there is no *.yaml in this folder");
+  std::sort(files.begin(), files.end());
+  return {};
+}
+
+} // namespace
+
+std::vector<diagnostic> read_sources(const fs::path& path, std::vector<source_file>& to) {
+  std::vector<fs::path> files;
+  if (auto faults = list_files(path, files); !faults.empty()) return faults;
   for (const auto& file : files) {
     std::ifstream in{file, std::ios::binary};
     std::ostringstream text;
     if (!in || !(text << in.rdbuf())) {
-      if (in && in.peek() == std::ifstream::traits_type::eof()) continue; // An empty file.
-      return unreadable(file.string(), "the file cannot be read");
+      const bool empty = in && in.peek() == std::ifstream::traits_type::eof();
+      if (!empty) return unreadable(file.string(), "the file cannot be read");
     }
+    to.push_back({file.string(), text.str()});
+  }
+  return {};
+}
+
+load_result load_sources(const std::vector<source_file>& files, const load_options& options) {
+  diagnostics out;
+  auto whole = std::make_shared<yaml_node>();
+  whole->is = yaml_node::kind::map;
+  whole->at = {files.empty() ? std::string{} : files.front().name, 1, 1};
+  bool parsed = true;
+  for (const auto& file : files) {
+    if (file.text.empty()) continue;
     const auto before = out.errors();
-    const auto root = parse_yaml(text.str(), file.string(), out);
+    const auto root = parse_yaml(file.text, file.name, out);
     if (!root) {
       parsed = parsed && before == out.errors();
     } else if (root->is == yaml_node::kind::map) {
@@ -143,30 +176,15 @@ load_result load_files(const std::vector<fs::path>& files, const load_options& o
   return result;
 }
 
-} // namespace
-
 load_result load(const fs::path& path, const load_options& options) {
-  std::error_code error;
-  const auto status = fs::status(path, error);
-  if (error || !fs::exists(status))
-    return unreadable(path.string(), "there is no such file or folder");
-  std::vector<fs::path> files;
-  if (fs::is_directory(status)) {
-    for (fs::recursive_directory_iterator i{path, error}, end; !error && i != end;
-         i.increment(error)) {
-      // Hidden ones are editors' and Kubernetes' own: there they hold every file once more.
-      if (i->path().filename().string().front() == '.')
-        i.disable_recursion_pending();
-      else if (i->is_regular_file(error) && is_yaml(i->path()))
-        files.push_back(i->path());
-    }
-    if (error) return unreadable(path.string(), "the folder cannot be read: " + error.message());
-    if (files.empty()) return unreadable(path.string(), "there is no *.yaml in this folder");
-    std::sort(files.begin(), files.end());
-  } else {
-    files.push_back(path);
+  std::vector<source_file> files;
+  if (auto faults = read_sources(path, files); !faults.empty()) {
+    load_result result;
+    result.readable = false;
+    result.diagnostics = std::move(faults);
+    return result;
   }
-  return load_files(files, options);
+  return load_sources(files, options);
 }
 
 load_result load_text(std::string_view yaml, const std::string& name, const load_options& options) {

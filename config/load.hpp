@@ -30,6 +30,19 @@ struct load_result {
 /// top-level key.
 [[nodiscard]] load_result load(const std::filesystem::path& path, const load_options& options = {});
 
+/// One file of a configuration.
+struct source_file {
+  std::string name; ///< For diagnostics.
+  std::string text;
+};
+
+/// Reads the files and parses nothing. @returns Empty, or why they cannot be read, as a diagnostic.
+[[nodiscard]] std::vector<diagnostic> read_sources(const std::filesystem::path& path,
+                                                   std::vector<source_file>& to);
+/// Loads what read_sources() gave, here or on another node.
+[[nodiscard]] load_result load_sources(const std::vector<source_file>& files,
+                                       const load_options& options = {});
+
 /// Reads `yaml` as if it were the file `name`.
 [[nodiscard]] load_result load_text(std::string_view yaml, const std::string& name,
                                     const load_options& options = {});

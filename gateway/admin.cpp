@@ -139,7 +139,8 @@ asio::awaitable<void> serve_models(router& of, connection& client, const http_me
 }
 
 asio::awaitable<void> serve_reload(router& of, connection& client) {
-  const auto result = of.reload();
+  auto start = [&of](auto then) { of.reload_apart(std::move(then)); };
+  const auto result = co_await answer_of<reload_result>(std::move(start));
   json messages = json::array();
   for (const auto& x : result.messages)
     messages.push_back(x);

@@ -10,7 +10,7 @@ router::router(config::router_config_ptr config, loader load) : load_(std::move(
     node_ = std::make_unique<cluster::node>(*config->cluster);
     hierarchy_ = std::make_unique<actors::hierarchy>(node_->system(), topology, true);
     try {
-      node_->start(*hierarchy_, topology);
+      node_->start(*hierarchy_, topology, hooks());
     } catch (...) {
       node_->stop(); // Before the hierarchy, which it uses.
       throw;
@@ -22,7 +22,35 @@ router::router(config::router_config_ptr config, loader load) : load_(std::move(
 }
 
 router::~router() {
+  if (reloading_.joinable()) reloading_.join();
   if (node_) node_->stop();
+}
+
+/// What this node does with a configuration that another one carries over.
+cluster::reload_hooks router::hooks() {
+  const auto files_of = [](const cluster::reload_hooks::files& from) {
+    files to;
+    for (const auto& x : from)
+      to.push_back({x.name, x.text});
+    return to;
+  };
+  cluster::reload_hooks x;
+  x.check = [this, files_of](const auto& from) {
+    std::vector<std::string> messages;
+    if (load_.parse && load_.parse(files_of(from), messages))
+      messages.clear();
+    else if (messages.empty())
+      messages.push_back("it cannot reload");
+    return messages;
+  };
+  x.take = [this, files_of](const auto& from) {
+    const std::lock_guard serial{reload_mutex_};
+    reload_result result;
+    result.version = current()->version;
+    if (auto config = load_.parse(files_of(from), result.messages))
+      static_cast<void>(take(std::move(config), std::move(result)));
+  };
+  return x;
 }
 
 std::shared_ptr<const snapshot> router::current() const {
@@ -31,12 +59,29 @@ std::shared_ptr<const snapshot> router::current() const {
 }
 
 reload_result router::reload() {
-  const std::lock_guard serial{reload_mutex_};
+  // Not held while others are asked: one of them may carry a configuration over at the same time.
+  std::unique_lock serial{reload_mutex_};
   reload_result result;
-  const auto before = current();
-  result.version = before->version;
-  auto config = load_ ? load_(result.messages) : nullptr;
+  result.version = current()->version;
+  files found;
+  if (!load_.read || !load_.read(found, result.messages)) return result;
+  auto config = load_.parse(found, result.messages);
   if (!config) return result;
+  if (node_) {
+    serial.unlock();
+    cluster::reload_hooks::files all;
+    for (const auto& x : found)
+      all.push_back({x.name, x.text});
+    const auto faults = node_->carry_over(all);
+    result.messages.insert(result.messages.end(), faults.begin(), faults.end());
+    if (!faults.empty()) return result;
+    serial.lock();
+  }
+  return take(std::move(config), std::move(result));
+}
+
+reload_result router::take(config::router_config_ptr config, reload_result result) {
+  const auto before = current();
   auto topology = config::make_topology(*config);
   // Actors first: a request that sees the new plans must find their actors.
   hierarchy_->apply(topology);
@@ -48,6 +93,13 @@ reload_result router::reload() {
   current_ = std::make_shared<const snapshot>(
       snapshot{std::move(config), std::move(topology), result.version});
   return result;
+}
+
+void router::reload_apart(std::function<void(reload_result)> then) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard guard{one_at_a_time};
+  if (reloading_.joinable()) reloading_.join();
+  reloading_ = std::thread{[this, then = std::move(then)] { then(reload()); }};
 }
 
 } // namespace echelon::gateway

@@ -4,6 +4,7 @@
 #include "actors/hierarchy.hpp"
 #include "cluster/node.hpp"
 #include "config/changes.hpp"
+#include "config/load.hpp"
 #include "config/router_config.hpp"
 #include "gateway/budgets.hpp"
 #include "gateway/metrics.hpp"
@@ -15,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 namespace echelon::gateway {
 
@@ -35,8 +37,14 @@ struct reload_result {
 
 class router {
 public:
-  /// Reads the configuration again; null with diagnostics if it is not valid.
-  using loader = std::function<config::router_config_ptr(std::vector<std::string>& messages)>;
+  using files = std::vector<config::source_file>;
+  struct loader {
+    /// Reads the files again; false with a message if that is not possible.
+    std::function<bool(files&, std::vector<std::string>& messages)> read;
+    /// Null with diagnostics if they are not valid.
+    std::function<config::router_config_ptr(const files&, std::vector<std::string>& messages)>
+        parse;
+  };
 
   /// Throws std::runtime_error if the cluster's address cannot be bound.
   router(config::router_config_ptr config, loader load);
@@ -45,8 +53,11 @@ public:
   router& operator=(const router&) = delete;
 
   [[nodiscard]] std::shared_ptr<const snapshot> current() const;
-  /// Atomic: a bad configuration changes nothing.
+  /// Atomic: a bad configuration changes nothing. In a cluster every node takes it, or none does;
+  /// blocks for some seconds at most.
   reload_result reload();
+  /// The same on a thread of its own; `then` is called there.
+  void reload_apart(std::function<void(reload_result)> then);
 
   [[nodiscard]] actors::hierarchy& hierarchy() { return *hierarchy_; }
   /// Null: no cluster.
@@ -61,7 +72,11 @@ public:
   std::atomic<std::int64_t> in_flight{0}; ///< Requests between their head and their last byte.
 
 private:
+  reload_result take(config::router_config_ptr config, reload_result so_far);
+  cluster::reload_hooks hooks();
+
   loader load_;
+  std::thread reloading_;
   mutable std::mutex mutex_;
   std::mutex reload_mutex_;
   std::shared_ptr<const snapshot> current_;

@@ -5,6 +5,7 @@
 #include "messages/admission.hpp"
 #include "messages/cluster.hpp"
 #include "messages/handover.hpp"
+#include "messages/reload.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -73,6 +74,10 @@ CAF_ADD_TYPE_ID(echelon, (echelon::messages::ask_holdings))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::tell_holdings))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::reconcile_holds))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::introduction))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::config_file))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::prepare_reload))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::reload_prepared))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::commit_reload))
 CAF_END_TYPE_ID_BLOCK(echelon)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(echelon::messages::apply_spec)

@@ -124,6 +124,57 @@ class Restarts(Cluster):
         self.routers.remove(last)
 
 
+class Reloads(Cluster):
+    def test_a_reload_at_one_node_is_taken_by_all_or_by_none(self):
+        u = self.upstream(steps.ok())
+        nodes = self.nodes(every={"rpm_limit": 10})
+        for i in range(6):
+            self.assertOk(nodes.turn(i).chat())
+
+        def write(name, **changes):
+            nodes[name].write({**config(self.upstreams, **changes), "cluster": nodes.cluster})
+
+        def versions():
+            return [nodes.state(n)["config_version"] for n in nodes.names]
+        write("b", every={"rpm_limit": 20}, workflow_nodes={"n": {"type": "llm", "llm_group": "g.echelon1"}})
+        answer = nodes["b"].post("/admin/reload")
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(answer.json()["changes"]["added"], ["n"])
+        self.assertTrue(client.until(lambda: versions() == [2, 2, 2]), versions())
+        # The window goes on: 6 of 20 are spent.
+        self.assertTrue(client.until(
+            lambda: nodes["a"].actor("echelon/g.echelon1")["limiter"] == {"available": 14, "limit": 20}))
+        for name in nodes.names:
+            self.assertOk(nodes[name].chat("n"))
+        # What one node cannot take, none takes.
+        write("c", every={"rpm_limt": 30})
+        self.assertEqual(nodes["c"].post("/admin/reload").status, 422)
+        settings = {**config(self.upstreams), "cluster": nodes.cluster}
+        settings["providers"]["u1"]["api_key"] = "${ONLY_HERE}"
+        nodes["a"].write(settings)
+        refused = nodes["a"].post("/admin/reload")
+        self.assertEqual(refused.status, 422)
+        self.assertIn("needs the environment variable ONLY_HERE", refused.body.decode())
+        self.assertEqual(versions(), [2, 2, 2])
+        self.assertEqual(len(u.hits), 9)
+
+    def test_a_node_that_cannot_take_it_keeps_all_from_taking_it(self):
+        self.upstream(steps.ok())
+        nodes = Nodes(self, config(self.upstreams), 2)
+        nodes.running["a"] = self.serve({**nodes.settings, "cluster": nodes.cluster}, env={"ONLY_AT_A": "k"},
+                                        args=("--node", "a", "--cluster-listen",
+                                              f"127.0.0.1:{nodes.ports['a']}"))
+        nodes.start("b")
+        settings = {**config(self.upstreams), "cluster": nodes.cluster}
+        settings["providers"]["u1"]["api_key"] = "${ONLY_AT_A}"
+        nodes["a"].write(settings)
+        refused = nodes["a"].post("/admin/reload")
+        self.assertEqual(refused.status, 422, refused)
+        self.assertRegex(refused.body.decode(), "node b: .*needs the environment variable ONLY_AT_A")
+        self.assertEqual([nodes.state(n)["config_version"] for n in "ab"], [1, 1])
+        self.assertOk(nodes["a"].chat())
+
+
 class Strangers(Cluster):
     def test_CLUSTER_5_strangers_are_named_as_such_and_change_nothing(self):
         self.upstream(steps.ok())
