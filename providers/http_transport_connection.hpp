@@ -36,6 +36,8 @@ public:
   boost::asio::awaitable<void> write(std::array<boost::asio::const_buffer, 2> bytes,
                                      error_code& ec);
   void close();
+  /// Plain only: gives the socket away, as bytes are in neither direction under way.
+  [[nodiscard]] socket_type release() { return std::move(std::get<socket_type>(stream_)); }
   /// True if the peer neither closed nor sent anything while nothing was asked.
   [[nodiscard]] bool quiet();
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "providers/http_transport_connection.hpp"
+#include "providers/http_transport_proxy.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -37,6 +38,7 @@ public:
   std::map<std::string, boost::asio::ip::tcp> family;
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+  [[nodiscard]] const proxy_environment& proxies() const { return proxies_; }
 
 private:
   struct idle {
@@ -47,6 +49,7 @@ private:
   void sweep();
 
   boost::asio::any_io_executor executor_;
+  proxy_environment proxies_ = proxy_environment::read();
   boost::asio::steady_timer timer_;
   bool armed_ = false;
   bool closed_ = false;
