@@ -6,6 +6,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -20,7 +21,16 @@ namespace echelon::providers {
 class http_pool : public std::enable_shared_from_this<http_pool> {
 public:
   static constexpr std::chrono::seconds idle_limit{30};
+  /// A connection is not used again after so long: a busy one would never notice a changed address.
+  static constexpr std::chrono::seconds life_limit{120};
   static constexpr std::size_t idle_per_origin = 256;
+
+  /// When a connection that is idle from `now` on is given up.
+  [[nodiscard]] static std::chrono::steady_clock::time_point
+  give_up_time(std::chrono::steady_clock::time_point born,
+               std::chrono::steady_clock::time_point now) {
+    return std::min(now + idle_limit, born + life_limit);
+  }
 
   explicit http_pool(boost::asio::any_io_executor executor);
 
