@@ -40,7 +40,7 @@ asio::awaitable<void> http_exchange_state::connect() {
   std::optional<asio::ip::tcp> prefer;
   if (const auto known = pool_->family.find(peer.host); known != pool_->family.end())
     prefer = known->second;
-  const auto by = std::make_shared<http_connect>(pool_->executor(), peer, prefer);
+  const auto by = std::make_shared<http_connect>(pool_->executor(), peer, prefer, pool_->names());
   connecting_ = by;
   const auto ec = co_await by->run();
   connecting_.reset();

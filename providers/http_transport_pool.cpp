@@ -30,6 +30,7 @@ void http_pool::give(const http_origin& origin, std::shared_ptr<http_connection>
 
 void http_pool::close() {
   closed_ = true;
+  names_->close();
   idle_.clear();
   timer_.cancel();
 }

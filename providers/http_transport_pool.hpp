@@ -2,6 +2,7 @@
 #pragma once
 
 #include "providers/http_transport_connection.hpp"
+#include "providers/http_transport_lookup.hpp"
 #include "providers/http_transport_proxy.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -48,6 +49,7 @@ public:
   std::map<std::string, boost::asio::ip::tcp> family;
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+  [[nodiscard]] const std::shared_ptr<name_lookup>& names() const { return names_; }
   [[nodiscard]] const proxy_environment& proxies() const { return proxies_; }
 
 private:
@@ -59,6 +61,7 @@ private:
   void sweep();
 
   boost::asio::any_io_executor executor_;
+  std::shared_ptr<name_lookup> names_ = std::make_shared<name_lookup>(executor_);
   proxy_environment proxies_ = proxy_environment::read();
   boost::asio::steady_timer timer_;
   bool armed_ = false;

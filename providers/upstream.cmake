@@ -7,6 +7,7 @@ target_sources(echelon_upstream PRIVATE
   http_transport_dial.cpp
   http_transport_exchange.cpp
   http_transport_head.cpp
+  http_transport_lookup.cpp
   http_transport_origin.cpp
   http_transport_pool.cpp
   http_transport_proxy.cpp
