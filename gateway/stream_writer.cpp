@@ -7,12 +7,28 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
 namespace echelon::gateway {
 
 namespace asio = boost::asio;
 
 namespace {
-constexpr auto silence = std::chrono::seconds{15};
+
+/// How long a stream may be silent before a comment is sent. Tests set it lower.
+std::chrono::milliseconds silence() {
+  static const auto value = [] {
+    int ms = 15000;
+    if (const auto* text = std::getenv("ECHELON_TEST_SILENCE_MS"); text != nullptr)
+      std::from_chars(text, text + std::strlen(text), ms);
+    return std::chrono::milliseconds{std::max(ms, 1)};
+  }();
+  return value;
+}
+
 } // namespace
 
 struct stream_writer::state {
@@ -23,7 +39,9 @@ struct stream_writer::state {
   connection* to;
   asio::steady_timer alarm; // Next comment.
   asio::steady_timer idle;  // Cancelled when a comment is out.
-  bool begun = false, stopped = false, writing = false;
+  bool begun = false, stopped = false;
+  bool writing = false; // A comment.
+  bool busy = false;    // An event: a slow client may hold it longer than a silence lasts.
 };
 
 stream_writer::stream_writer(connection& to) : state_(std::make_shared<state>(to)) {}
@@ -42,7 +60,7 @@ asio::awaitable<void> stream_writer::bridge_silences(std::shared_ptr<state> x) {
   while (!x->stopped) {
     co_await x->alarm.async_wait(asio::redirect_error(asio::use_awaitable, moved));
     if (x->stopped) break;
-    if (moved) continue; // An event went out: the alarm was set anew.
+    if (moved || x->busy) continue; // An event goes out: the alarm is set anew after it.
     x->writing = true;
     try {
       co_await write_events(*x->to, ": keep-alive\n\n");
@@ -50,7 +68,7 @@ asio::awaitable<void> stream_writer::bridge_silences(std::shared_ptr<state> x) {
       x->stopped = true; // The next event meets the same error and reports it.
     }
     x->writing = false;
-    x->alarm.expires_after(silence);
+    x->alarm.expires_after(silence());
     x->idle.cancel();
   }
 }
@@ -65,15 +83,18 @@ asio::awaitable<void> stream_writer::quiet() {
 asio::awaitable<void> stream_writer::begin(const header_fields& headers, std::string first) {
   state_->begun = true;
   co_await begin_stream(*state_->to, headers, std::move(first));
-  state_->alarm.expires_after(silence);
+  state_->alarm.expires_after(silence());
   asio::co_spawn(state_->to->stream.get_executor(), bridge_silences(state_), asio::detached);
 }
 
 asio::awaitable<void> stream_writer::write(std::string events) {
   if (events.empty()) co_return;
   co_await quiet();
+  state_->busy = true;
+  state_->alarm.expires_at(asio::steady_timer::time_point::max());
   co_await write_events(*state_->to, std::move(events));
-  state_->alarm.expires_after(silence);
+  state_->busy = false;
+  state_->alarm.expires_after(silence());
 }
 
 asio::awaitable<void> stream_writer::stop() {

@@ -16,13 +16,14 @@ namespace {
 constexpr auto stagger_time = 250ms;
 
 /// Alternates the families, beginning with `first` if there is one of it.
-std::vector<asio::ip::tcp::endpoint> interleave(const asio::ip::tcp::resolver::results_type& found,
+std::vector<asio::ip::tcp::endpoint> interleave(const name_lookup::addresses& found,
+                                                std::uint16_t port,
                                                 std::optional<asio::ip::tcp> first) {
   using tcp = asio::ip::tcp;
   std::vector<tcp::endpoint> own;
   std::vector<tcp::endpoint> other;
-  for (const auto& entry : found) {
-    const auto at = entry.endpoint();
+  for (const auto& address : found) {
+    const tcp::endpoint at{address, port};
     if (!first) first = at.protocol();
     (at.protocol() == *first ? own : other).push_back(at);
   }
@@ -37,9 +38,9 @@ std::vector<asio::ip::tcp::endpoint> interleave(const asio::ip::tcp::resolver::r
 } // namespace
 
 http_connect::http_connect(asio::any_io_executor executor, http_origin origin,
-                           std::optional<tcp> prefer)
+                           std::optional<tcp> prefer, std::shared_ptr<name_lookup> names)
     : socket(executor), executor_(executor), origin_(std::move(origin)), prefer_(prefer),
-      resolver_(executor), stagger_(executor), done_(executor) {}
+      names_(std::move(names)), stagger_(executor), done_(executor) {}
 
 asio::awaitable<error_code> http_connect::run() {
   const auto self = shared_from_this();
@@ -49,11 +50,9 @@ asio::awaitable<error_code> http_connect::run() {
     co_return co_await run(std::move(one));
   }
   // A lookup cannot be interrupted, so it is not awaited itself: abort() ends the wait at once.
-  resolver_.async_resolve(origin_.host, std::to_string(origin_.port),
-                          asio::ip::resolver_base::numeric_service,
-                          [self](const error_code& ec, const tcp::resolver::results_type& found) {
-                            self->resolved(ec, found);
-                          });
+  names_->find(origin_.host, [self](const error_code& ec, const name_lookup::addresses& found) {
+    self->resolved(ec, found);
+  });
   co_return co_await finished();
 }
 
@@ -75,10 +74,10 @@ asio::awaitable<error_code> http_connect::finished() {
   co_return last_;
 }
 
-void http_connect::resolved(const error_code& ec, const tcp::resolver::results_type& found) {
+void http_connect::resolved(const error_code& ec, const name_lookup::addresses& found) {
   if (ended_) return;
   if (ec) return end(ec);
-  todo_ = interleave(found, prefer_);
+  todo_ = interleave(found, origin_.port, prefer_);
   if (todo_.empty()) return end(asio::error::host_not_found);
   try_next();
 }
@@ -124,7 +123,6 @@ void http_connect::end(const error_code& ec) {
   if (ended_) return;
   ended_ = true;
   last_ = ec;
-  resolver_.cancel();
   stagger_.cancel();
   for (auto& one : tries_) {
     error_code ignored;

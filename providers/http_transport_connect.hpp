@@ -1,6 +1,7 @@
 /// Finds the addresses of an origin and connects to the first that answers.
 #pragma once
 
+#include "providers/http_transport_lookup.hpp"
 #include "providers/http_transport_origin.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -20,8 +21,8 @@ public:
   using tcp = boost::asio::ip::tcp;
 
   /// `prefer`: family that worked last for this origin, tried first.
-  http_connect(boost::asio::any_io_executor executor, http_origin origin,
-               std::optional<tcp> prefer);
+  http_connect(boost::asio::any_io_executor executor, http_origin origin, std::optional<tcp> prefer,
+               std::shared_ptr<name_lookup> names);
 
   /// Resolves and connects. To be called once.
   /// @returns The socket, or the error of the last address. Ends at once after abort().
@@ -39,7 +40,7 @@ public:
 
 private:
   boost::asio::awaitable<boost::system::error_code> finished();
-  void resolved(const boost::system::error_code& ec, const tcp::resolver::results_type& found);
+  void resolved(const boost::system::error_code& ec, const name_lookup::addresses& found);
   void try_next();
   void tried(std::size_t index, const boost::system::error_code& ec);
   void end(const boost::system::error_code& ec);
@@ -47,7 +48,7 @@ private:
   boost::asio::any_io_executor executor_;
   http_origin origin_;
   std::optional<tcp> prefer_;
-  tcp::resolver resolver_;
+  std::shared_ptr<name_lookup> names_;
   boost::asio::steady_timer stagger_;
   boost::asio::steady_timer done_; ///< Cancelled when the outcome is known.
   std::vector<tcp::endpoint> todo_;

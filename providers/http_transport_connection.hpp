@@ -9,6 +9,7 @@
 #include <boost/asio/ssl.hpp>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <variant>
@@ -36,6 +37,9 @@ public:
   boost::asio::awaitable<void> write(std::array<boost::asio::const_buffer, 2> bytes,
                                      error_code& ec);
   void close();
+  [[nodiscard]] std::chrono::steady_clock::time_point born() const { return born_; }
+  /// Plain only: gives the socket away, as bytes are in neither direction under way.
+  [[nodiscard]] socket_type release() { return std::move(std::get<socket_type>(stream_)); }
   /// True if the peer neither closed nor sent anything while nothing was asked.
   [[nodiscard]] bool quiet();
 
@@ -43,6 +47,7 @@ private:
   using tls_stream = boost::asio::ssl::stream<socket_type>;
   socket_type& socket();
 
+  std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
   std::shared_ptr<boost::asio::ssl::context> context_;
   std::variant<socket_type, tls_stream> stream_;
 };

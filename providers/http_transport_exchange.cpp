@@ -32,6 +32,7 @@ http_exchange_state::http_exchange_state(std::shared_ptr<http_pool> pool,
       connect_timer_(pool_->executor()) {
   try {
     origin_ = origin_of(provider);
+    origin_.proxy = proxy_for(provider, origin_, pool_->proxies());
   } catch (const transport_error& error) {
     bad_url_ = error.message;
   }
@@ -97,54 +98,10 @@ asio::awaitable<response_head> http_exchange_state::start(std::shared_ptr<http_e
     co_await self->connect();
     outcome = co_await self->send_and_read_head(head, request.body);
   }
+  self->check_proxy();
   auto out = self->take_head();
   if (self->parser_->is_done()) self->release();
   co_return out;
-}
-
-asio::awaitable<void> http_exchange_state::connect() {
-  const auto self = shared_from_this();
-  connection_.reset();
-  buffer_.clear();
-  connect_expired_ = false;
-  connect_timer_.expires_after(connect_timeout_);
-  connect_timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
-    const auto state = weak.lock();
-    if (!state || ec) return;
-    state->connect_expired_ = true;
-    if (state->connecting_) state->connecting_->abort();
-    if (state->connection_) state->connection_->close();
-  });
-  std::optional<asio::ip::tcp> prefer;
-  if (const auto known = pool_->family.find(origin_.host); known != pool_->family.end())
-    prefer = known->second;
-  const auto by = std::make_shared<http_connect>(pool_->executor(), origin_, prefer);
-  connecting_ = by;
-  const auto ec = co_await by->run();
-  connecting_.reset();
-  const auto too_slow = [&] {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(connect_timeout_);
-    fail("cannot connect to " + origin_.str() + ": not done within " + std::to_string(ms.count())
-         + " ms");
-  };
-  if (connect_expired_) too_slow();
-  if (ec) fail("cannot connect to " + origin_.str() + ": " + ec.message());
-  check();
-  error_code ignored;
-  by->socket.set_option(asio::ip::tcp::no_delay{true}, ignored);
-  if (const auto peer = by->socket.remote_endpoint(ignored); !ignored)
-    pool_->family.insert_or_assign(origin_.host, peer.protocol());
-  if (!origin_.tls) {
-    connection_ = std::make_shared<http_connection>(std::move(by->socket));
-  } else {
-    connection_ =
-        std::make_shared<http_connection>(std::move(by->socket), pool_->tls(origin_.ca_file));
-    const auto why = co_await connection_->handshake(origin_);
-    if (connect_expired_) too_slow();
-    if (!why.empty()) fail("cannot connect to " + origin_.str() + ": " + why);
-    check();
-  }
-  connect_timer_.cancel();
 }
 
 asio::awaitable<http_exchange_state::attempt>

@@ -36,6 +36,12 @@ private:
   enum class attempt { answered, died_silently };
 
   boost::asio::awaitable<void> connect();
+  /// Asks the proxy for a way to the origin; fails if it does not give one.
+  boost::asio::awaitable<void> open_tunnel();
+  /// Fails if what came is the proxy's own refusal.
+  void check_proxy();
+  [[noreturn]] void too_slow();
+  [[noreturn]] void cannot_connect(const std::string& why);
   boost::asio::awaitable<attempt> send_and_read_head(const std::string& head,
                                                      const std::string& body);
   /// True once the final head is complete. Skips 1xx.

@@ -22,8 +22,8 @@ bool has_control(std::string_view text) {
 /// Headers that the transport writes itself or that mean this hop only.
 bool is_ours(std::string_view name) {
   static constexpr std::array names{
-      "host", "content-length", "connection", "transfer-encoding", "keep-alive", "upgrade",
-      "te",   "trailer",        "expect",     "proxy-connection"};
+      "host", "content-length", "connection", "transfer-encoding", "keep-alive",         "upgrade",
+      "te",   "trailer",        "expect",     "proxy-connection",  "proxy-authorization"};
   return std::any_of(names.begin(), names.end(),
                      [&](const char* x) { return beast::iequals(name, x); });
 }
@@ -45,7 +45,11 @@ std::string request_head(const http_origin& origin, const http_request& request)
   };
   const auto target = request.target.empty() ? std::string{"/"} : request.target;
   if (has_control(target) || target.find(' ') != std::string::npos) refuse("the request's path");
-  auto out = request.method + ' ' + target + " HTTP/1.1\r\nHost: " + origin.host_header() + "\r\n";
+  const bool relayed = origin.proxy && !origin.tls;
+  auto out = request.method + ' ' + (relayed ? "http://" + origin.host_header() : "") + target
+             + " HTTP/1.1\r\nHost: " + origin.host_header() + "\r\n";
+  if (relayed && !origin.proxy->authorization.empty())
+    out += "Proxy-Authorization: " + origin.proxy->authorization + "\r\n";
   bool coding_told = false;
   for (const auto& [name, value] : request.headers) {
     if (is_ours(name)) continue;

@@ -17,17 +17,35 @@ namespace {
                             + " cannot be used: " + std::string{why});
 }
 
+std::string bracketed(const std::string& host) {
+  return host.find(':') != std::string::npos ? '[' + host + ']' : host;
+}
+
 } // namespace
 
+std::string http_proxy::str() const {
+  return bracketed(host) + ':' + std::to_string(port);
+}
+
+http_origin http_origin::peer() const {
+  if (!proxy) return *this;
+  http_origin out;
+  out.host = proxy->host;
+  out.port = proxy->port;
+  boost::system::error_code ec;
+  boost::asio::ip::make_address(out.host, ec);
+  out.is_address = !ec;
+  return out;
+}
+
 std::string http_origin::host_header() const {
-  auto text = host.find(':') != std::string::npos ? '[' + host + ']' : host;
+  auto text = bracketed(host);
   if (port != (tls ? 443 : 80)) text += ':' + std::to_string(port);
   return text;
 }
 
 std::string http_origin::str() const {
-  const auto name = host.find(':') != std::string::npos ? '[' + host + ']' : host;
-  return name + ':' + std::to_string(port);
+  return bracketed(host) + ':' + std::to_string(port);
 }
 
 http_origin origin_of(const config::provider_config& provider) {

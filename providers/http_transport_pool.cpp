@@ -20,15 +20,17 @@ std::shared_ptr<http_connection> http_pool::take(const http_origin& origin) {
 }
 
 void http_pool::give(const http_origin& origin, std::shared_ptr<http_connection> connection) {
-  if (closed_) return;
+  const auto until = give_up_time(connection->born(), std::chrono::steady_clock::now());
+  if (closed_ || until <= std::chrono::steady_clock::now()) return;
   auto& row = idle_[origin];
   if (row.size() >= idle_per_origin) row.pop_front();
-  row.push_back({std::move(connection), std::chrono::steady_clock::now() + idle_limit});
+  row.push_back({std::move(connection), until});
   arm();
 }
 
 void http_pool::close() {
   closed_ = true;
+  names_->close();
   idle_.clear();
   timer_.cancel();
 }
@@ -43,7 +45,8 @@ void http_pool::arm() {
   if (armed_ || closed_ || idle_.empty()) return;
   auto first = std::chrono::steady_clock::time_point::max();
   for (const auto& [origin, row] : idle_)
-    first = std::min(first, row.front().until);
+    for (const auto& one : row)
+      first = std::min(first, one.until);
   armed_ = true;
   timer_.expires_at(first);
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code&) {
@@ -57,8 +60,7 @@ void http_pool::arm() {
 void http_pool::sweep() {
   const auto now = std::chrono::steady_clock::now();
   for (auto at = idle_.begin(); at != idle_.end();) {
-    while (!at->second.empty() && at->second.front().until <= now)
-      at->second.pop_front();
+    std::erase_if(at->second, [now](const idle& one) { return one.until <= now; });
     at = at->second.empty() ? idle_.erase(at) : std::next(at);
   }
   arm();

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "providers/http_transport_connection.hpp"
+#include "providers/http_transport_lookup.hpp"
+#include "providers/http_transport_proxy.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -19,7 +22,16 @@ namespace echelon::providers {
 class http_pool : public std::enable_shared_from_this<http_pool> {
 public:
   static constexpr std::chrono::seconds idle_limit{30};
+  /// A connection is not used again after so long: a busy one would never notice a changed address.
+  static constexpr std::chrono::seconds life_limit{120};
   static constexpr std::size_t idle_per_origin = 256;
+
+  /// When a connection that is idle from `now` on is given up.
+  [[nodiscard]] static std::chrono::steady_clock::time_point
+  give_up_time(std::chrono::steady_clock::time_point born,
+               std::chrono::steady_clock::time_point now) {
+    return std::min(now + idle_limit, born + life_limit);
+  }
 
   explicit http_pool(boost::asio::any_io_executor executor);
 
@@ -37,6 +49,8 @@ public:
   std::map<std::string, boost::asio::ip::tcp> family;
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+  [[nodiscard]] const std::shared_ptr<name_lookup>& names() const { return names_; }
+  [[nodiscard]] const proxy_environment& proxies() const { return proxies_; }
 
 private:
   struct idle {
@@ -47,6 +61,8 @@ private:
   void sweep();
 
   boost::asio::any_io_executor executor_;
+  std::shared_ptr<name_lookup> names_ = std::make_shared<name_lookup>(executor_);
+  proxy_environment proxies_ = proxy_environment::read();
   boost::asio::steady_timer timer_;
   bool armed_ = false;
   bool closed_ = false;

@@ -4,10 +4,13 @@ target_sources(echelon_upstream PRIVATE
   http_transport_connect.cpp
   http_transport_connection.cpp
   http_transport_decode.cpp
+  http_transport_dial.cpp
   http_transport_exchange.cpp
   http_transport_head.cpp
+  http_transport_lookup.cpp
   http_transport_origin.cpp
   http_transport_pool.cpp
+  http_transport_proxy.cpp
   simulator/call.cpp
   simulator/engine.cpp
   simulator/render.cpp

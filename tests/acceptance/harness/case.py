@@ -63,16 +63,16 @@ class Case(unittest.TestCase):
             finally:
                 self.doCleanups()
 
-    def upstream(self, *steps, kind="openai"):
+    def upstream(self, *steps, kind="openai", **place):
         """The next upstream: U1, U2, ..."""
-        made = Upstream(f"U{len(self.upstreams) + 1}", self.hits, kind)
+        made = Upstream(f"U{len(self.upstreams) + 1}", self.hits, kind, **place)
         self.upstreams.append(made)
         self.addCleanup(made.stop)
         return made.play(*steps)
 
-    def serve(self, settings=None, args=(), env=None, **changes):
+    def serve(self, settings=None, args=(), env=None, wrap=(), **changes):
         """A router for `settings`, else for the base configuration with `changes` before all upstreams."""
-        router = Router(config(self.upstreams, **changes) if settings is None else settings, args, env)
+        router = Router(config(self.upstreams, **changes) if settings is None else settings, args, env, wrap)
         self.routers.append(router)
         self.addCleanup(self._end, router)
         return router

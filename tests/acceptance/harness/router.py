@@ -20,9 +20,12 @@ def run(*args, env=None, timeout=30):
 
 
 class Router:
-    """Starts with a configuration given as a dict (JSON is YAML) or a path, on a free port."""
+    """Starts with a configuration given as a dict (JSON is YAML) or a path, on a free port.
 
-    def __init__(self, config, args=(), env=None):
+    `wrap` is a command that ends by becoming the one that follows it.
+    """
+
+    def __init__(self, config, args=(), env=None, wrap=()):
         self.folder = tempfile.TemporaryDirectory(prefix="echelon-test-")
         self.stderr_path = pathlib.Path(self.folder.name, "stderr")
         self.stdout_path = pathlib.Path(self.folder.name, "stdout")
@@ -33,7 +36,7 @@ class Router:
             self.config_path = pathlib.Path(config)
         with open(self.stderr_path, "wb") as err, open(self.stdout_path, "wb") as out:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--config", str(self.config_path), "--listen", "127.0.0.1:0", *args],
+                [*wrap, BINARY, "serve", "--config", str(self.config_path), "--listen", "127.0.0.1:0", *args],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(env or {})})
         found = client.until(self._listening, 20)
         if not isinstance(found, str):

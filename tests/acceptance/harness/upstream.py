@@ -128,8 +128,10 @@ class Exchange:
 class Upstream:
     """Listens on a free port of loopback. The last step of a script is repeated for ever."""
 
-    def __init__(self, name, log, kind="openai"):
+    def __init__(self, name, log, kind="openai", address="127.0.0.1", port=0, tls=None):
+        """`tls`: an ssl.SSLContext; then each connection begins with a handshake."""
         self.name, self.log, self.kind = name, log, kind
+        self.address, self.tls = address, tls
         self.key = f"sk-{name.lower()}-key"
         self.stopping = threading.Event()
         self.lock = threading.Lock()
@@ -137,13 +139,15 @@ class Upstream:
         self.choose = None
         self.on_accept = None  # Called with a fresh connection; true: it is dealt with.
         self.connections = 0
+        self.open = []
         self.running = self.max_running = 0
-        self.port = 0
+        self.port = port
         self.listen()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}"
 
     @property
     def hits(self):
@@ -163,7 +167,8 @@ class Upstream:
 
     def listen(self):
         """Listens, again after refuse() on the same port."""
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=4096)
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self.listener = socket.create_server((self.address, self.port), family=family, backlog=4096)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
@@ -177,6 +182,14 @@ class Upstream:
         self.stopping.set()
         self.refuse()
 
+    def kill(self):
+        """As stop(), and all connections end."""
+        self.stop()
+        with self.lock:
+            for conn in self.open:
+                with contextlib.suppress(OSError):
+                    conn.shutdown(socket.SHUT_RDWR)
+
     def _accept(self, listener):
         while not self.stopping.is_set():
             try:
@@ -184,6 +197,8 @@ class Upstream:
             except OSError:
                 return
             self.connections += 1
+            with self.lock:
+                self.open = [c for c in self.open if c.fileno() >= 0] + [conn]
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
 
@@ -194,6 +209,8 @@ class Upstream:
             return self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
 
     def _serve(self, conn):
+        with contextlib.suppress(OSError):
+            conn = self.tls.wrap_socket(conn, server_side=True) if self.tls else conn
         with contextlib.suppress(OSError), conn:
             if self.on_accept and self.on_accept(conn):
                 return

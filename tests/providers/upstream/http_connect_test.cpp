@@ -120,7 +120,7 @@ TEST_CASE("HTTP.10 a refused or silent address does not hide the next") {
   refused.close();
   black_hole hole{tcp::endpoint{loopback, 0}};
   const auto uut = std::make_shared<providers::http_connect>(
-      context.get_executor(), providers::http_origin{}, std::nullopt);
+      context.get_executor(), providers::http_origin{}, std::nullopt, nullptr);
   const auto begin = std::chrono::steady_clock::now();
   const auto ec =
       run(context, uut->run({closed_port, {loopback, hole.port()}, good.local_endpoint()}));
@@ -137,7 +137,7 @@ TEST_CASE("when every address fails the last failure is told") {
   const auto closed_port = refused.local_endpoint();
   refused.close();
   const auto uut = std::make_shared<providers::http_connect>(
-      context.get_executor(), providers::http_origin{}, std::nullopt);
+      context.get_executor(), providers::http_origin{}, std::nullopt, nullptr);
   CHECK(run(context, uut->run({closed_port, closed_port}))
         == boost::asio::error::connection_refused);
 }

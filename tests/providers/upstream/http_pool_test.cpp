@@ -1,6 +1,8 @@
 // Connections are kept, checked before they are used again, and a stale one costs nobody a failure.
 #include "client.hpp"
 
+#include "providers/http_transport_pool.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <future>
@@ -154,4 +156,13 @@ TEST_CASE("HTTP.1 twenty callers of an upstream that closes idle connections see
   }
   CHECK(done == 20);
   CHECK(failures == 0);
+}
+
+TEST_CASE("HTTP.11 a connection is given up when idle for long, and in the end though it is busy") {
+  using pool = providers::http_pool;
+  const std::chrono::steady_clock::time_point born{};
+  CHECK(pool::give_up_time(born, born) == born + pool::idle_limit);
+  CHECK(pool::give_up_time(born, born + 80s) == born + 80s + pool::idle_limit);
+  CHECK(pool::give_up_time(born, born + 100s) == born + pool::life_limit);
+  CHECK(pool::give_up_time(born, born + 500s) < born + 500s);
 }
