@@ -71,16 +71,31 @@ void upstream_attempt::fail(upstream_failure x) {
 
 asio::awaitable<void> upstream_attempt::begin() {
   begun_ = clock::now();
-  std::optional<upstream_failure> broken;
-  try {
-    co_await exchange();
-  } catch (const providers::transport_error& error) {
-    broken = of_transport(error);
-  }
-  if (broken) fail(std::move(*broken));
+  do {
+    failure_.reset();
+    std::optional<upstream_failure> broken;
+    try {
+      co_await exchange();
+    } catch (const providers::transport_error& error) {
+      broken = of_transport(error);
+    }
+    if (broken) fail(std::move(*broken));
+  } while (another_key());
   // A connection that is not wanted any more goes back to the pool, or ends.
   if (failure_ || finished_) from_.reset();
   done_ = true;
+}
+
+/// A dead key is no failure of its model while another key lives: the same attempt goes on with
+/// that.
+bool upstream_attempt::another_key() {
+  const auto* model = terms_.config.model(terms_.model);
+  if (model == nullptr || tried_.empty()) return false;
+  const auto& provider = terms_.config.providers.at(model->provider);
+  const auto kind = failure_ ? failure_->kind : failure_class::none;
+  const auto after = failure_ ? failure_->retry_after : std::nullopt;
+  return terms_.keys.report(provider, tried_.back(), kind, after, clock::now(), tried_)
+         && !content_;
 }
 
 asio::awaitable<void> upstream_attempt::exchange() {
@@ -95,11 +110,25 @@ asio::awaitable<void> upstream_attempt::exchange() {
     co_return;
   }
   const auto& wire = providers::adapter_for(provider->second.kind);
-  const auto& keys = provider->second.api_keys;
-  if (!keys.empty()) key_ = keys[terms_.turn % keys.size()];
+  if (provider->second.forward_authorization && !terms_.client_key.empty()) {
+    key_ = terms_.client_key;
+  } else if (const auto choice = terms_.keys.pick(provider->second, clock::now(), tried_)) {
+    key_ = choice->key;
+    tried_.push_back(choice->index);
+  }
   const providers::attempt_context context{provider->second, *model, terms_.parameters, key_};
   auto built = wire.build(terms_.request, context);
   dropped_ = std::move(built.dropped);
+  if (terms_.config.server.strict && !dropped_.empty() && !built.failure) {
+    upstream_failure refused;
+    refused.kind = failure_class::untranslatable;
+    refused.type = "invalid_request_error";
+    refused.code = "unsupported_parameter";
+    refused.param = dropped_.front();
+    refused.message = "model '" + terms_.model + "' cannot express '" + dropped_.front()
+                      + "' (server.strict: nothing is dropped)";
+    built.failure = std::move(refused);
+  }
   if (built.failure) {
     fail(std::move(*built.failure));
     co_return;

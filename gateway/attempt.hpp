@@ -2,6 +2,7 @@
 #pragma once
 
 #include "policy/dispatch.hpp"
+#include "providers/key_ring.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -19,7 +20,8 @@ struct attempt_terms {
   const providers::canonical_request& request;
   config::tier_parameters parameters;
   std::string model;
-  std::uint64_t turn = 0; ///< Which of the provider's keys: several take turns.
+  providers::key_book& keys;
+  std::string client_key; ///< Sent in place of the provider's where it asks for that.
   policy::duration timeout{};
   policy::time_point deadline{};
   std::chrono::system_clock::time_point wall; ///< When the client's request came.
@@ -61,6 +63,7 @@ public:
 
 private:
   boost::asio::awaitable<void> exchange();
+  bool another_key();
   boost::asio::awaitable<std::string> read_all(std::size_t most, bool cut);
   boost::asio::awaitable<void> read_failure(const providers::adapter& wire,
                                             const providers::response_head& head);
@@ -77,6 +80,7 @@ private:
   std::optional<providers::token_usage> usage_;
   std::vector<std::string> dropped_;
   std::string key_;
+  std::vector<std::size_t> tried_; ///< Keys of the provider, by index.
   policy::time_point begun_{};
   bool done_ = false, content_ = false, finished_ = false;
 };

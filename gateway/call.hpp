@@ -21,6 +21,7 @@ struct call_options {
   std::vector<std::string> fallback_groups;
   std::uint8_t priority = 5;
   std::optional<policy::duration> timeout;
+  std::string client_key; ///< What the client presented; secret.
 };
 
 /// Serves `request` to its end: the whole answer, stream or error is written when run() returns.

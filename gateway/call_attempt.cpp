@@ -31,7 +31,8 @@ config::tier_parameters call::parameters(const policy::start_attempt& x) const {
 }
 
 call::attempt_ptr call::prepare(const policy::start_attempt& x) {
-  attempt_terms terms{*config_->config, request_.canonical, parameters(x), x.model, hold_,
+  attempt_terms terms{*config_->config, request_.canonical, parameters(x),
+                      x.model,          router_.keys(),     options_.client_key,
                       x.timeout,        deadline_,          wall_};
   terms.label = x.label == x.model ? x.model : x.label + '/' + x.model;
   return std::make_shared<upstream_attempt>(std::move(terms), upstreams_);

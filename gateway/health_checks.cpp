@@ -40,7 +40,7 @@ bool alive(const upstream_attempt& x) {
   return !rule.counts && !rule.bench && !rule.retry_here && x.failure()->status != 0;
 }
 
-asio::awaitable<bool> ask_model(const snapshot& config, const policy::stage& stage,
+asio::awaitable<bool> ask_model(router& of, const snapshot& config, const policy::stage& stage,
                                 const policy::stage_model& model, providers::transport& upstreams) {
   constexpr policy::duration most = std::chrono::seconds{10};
   const auto request = ping();
@@ -48,7 +48,8 @@ asio::awaitable<bool> ask_model(const snapshot& config, const policy::stage& sta
                       request,
                       {},
                       model.name,
-                      0,
+                      of.keys(),
+                      {},
                       std::min(stage.timeout, most),
                       clock::now() + most,
                       std::chrono::system_clock::now()};
@@ -65,7 +66,7 @@ asio::awaitable<void> ask_member(router& of, std::shared_ptr<const snapshot> con
   for (const auto& stage : plan->stages) {
     if (stage.pool_member != member) continue;
     for (const auto& model : stage.models) {
-      if (!co_await ask_model(*config, stage, model, upstreams)) continue;
+      if (!co_await ask_model(of, *config, stage, model, upstreams)) continue;
       healthy = true;
       for (const auto id : {model.id, stage.tier, stage.group})
         actors.tell_health(id, 0, true);

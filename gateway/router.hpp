@@ -10,6 +10,7 @@
 #include "gateway/metrics.hpp"
 #include "gateway/records.hpp"
 #include "policy/topology.hpp"
+#include "providers/key_ring.hpp"
 
 #include <atomic>
 #include <functional>
@@ -65,6 +66,7 @@ public:
   [[nodiscard]] record_ring& records() { return records_; }
   [[nodiscard]] metrics& counters() { return metrics_; }
   [[nodiscard]] budgets& retries() { return budgets_; }
+  [[nodiscard]] providers::key_book& keys() { return keys_; }
 
   bool chaos = false; ///< Actors may be killed from outside. Set before serving.
   std::atomic<bool> draining{false};
@@ -85,6 +87,7 @@ private:
   record_ring records_{10000};
   metrics metrics_;
   budgets budgets_;
+  providers::key_book keys_;
 };
 
 } // namespace echelon::gateway

@@ -130,6 +130,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
                                 const front& api, const http_message& message) {
   front_request request;
   call_options options;
+  options.client_key = presented_key(field(message, "authorization"), field(message, "x-api-key"));
   if (of.draining) {
     client.keep_alive = false;
     const api_error draining{503, "The router is shutting down.", "server_error", "draining", ""};

@@ -204,6 +204,53 @@ class Health(Case):
         self.assertEqual(len(first.hits), 1)
 
 
+class Keys(Case):
+    def keyed(self, keys, **provider):
+        settings = config(self.upstreams)
+        settings["providers"]["u1"].pop("api_key")
+        settings["providers"]["u1"].update({"api_keys": keys, **provider})
+        return settings
+
+    def used(self, upstream):
+        return [h.header("authorization").split()[1] for h in upstream.hits]
+
+    def test_keys_take_turns_and_a_dead_one_sits_out_unseen(self):
+        def answer(x):
+            (steps.error(401) if x.hit.header("authorization").endswith("dead") else steps.ok("one"))(x)
+        u = self.upstream(answer)
+        self.upstream(steps.ok("two"))
+        router = self.serve(self.keyed(["dead", "alive", "well"]))
+        for _ in range(6):
+            self.assertOk(router.chat(), "one")
+        used = self.used(u)
+        self.assertEqual(used.count("dead"), 1, used)
+        self.assertEqual(used.count("alive"), 3, used)
+        self.assertEqual((router.failures("model/m1"), router.actor("model/m1")["breaker"]["benched"]), (0, False))
+        self.assertNotIn("dead", router.output().replace("deadline", ""))
+
+    def test_when_every_key_is_dead_the_model_is_left(self):
+        u = self.upstream(steps.error(401))
+        self.upstream(steps.ok("two"))
+        router = self.serve(self.keyed(["k1", "k2"]))
+        self.assertOk(router.chat(), "two")
+        self.assertEqual(sorted(self.used(u)), ["k1", "k2"])
+        self.assertTrue(router.actor("model/m1")["breaker"]["benched"])
+
+    def test_the_clients_own_key_goes_on_only_where_that_is_configured(self):
+        u = self.upstream(steps.ok())
+        own = [("Authorization", "Bearer clients-own")]
+        self.assertOk(self.serve(self.keyed(["routers"])).chat(headers=own))
+        self.assertOk(self.serve(self.keyed(["routers"], forward_authorization=True)).chat(headers=own))
+        self.assertEqual(self.used(u), ["routers", "clients-own"])
+
+    def test_strict_mode_says_what_a_provider_cannot_express(self):
+        self.upstream(steps.ok(), kind="anthropic")
+        settings = config(self.upstreams, server={"strict": True})
+        reply = self.serve(settings).chat(logit_bias={"5": 1})
+        self.assertEqual(self.assertError(reply, 400)["param"], "logit_bias")
+        self.assertHits("")
+
+
 class Weights(Case):
     def serve_weights(self, *weights):
         for i, _ in enumerate(weights, 1):
