@@ -1,5 +1,6 @@
 // Limits that can never be reached because a level above or below is smaller.
 #include "config/sections.hpp"
+#include "config/topology.hpp"
 
 namespace echelon::config {
 
@@ -84,7 +85,48 @@ void check_pool(loading& x, const pool_config& pool) {
             + ".rate_limiting can never be reached: rate_limiting of the whole router is smaller");
 }
 
+std::string in_seconds(policy::duration x) {
+  auto text = std::to_string(std::chrono::duration<double>(x).count());
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text + " s";
+}
+
+/// Whether the last stage can still be asked when every stage before it times out once.
+void check_deadline(loading& x, const policy::plan& plan, const place& at) {
+  policy::duration before{}, worst{};
+  const policy::stage* last = nullptr;
+  std::size_t reached = 0;
+  for (const auto& stage : plan.stages) {
+    if (stage.reserve || reached++ > (plan.fallback ? plan.max_moves : 0)) continue;
+    if (last != nullptr) before += last->timeout;
+    last = &stage;
+    worst += stage.timeout * (1 + stage.max_retries);
+  }
+  if (last == nullptr || before == policy::duration::zero() || before < plan.total_timeout) return;
+  x.out.warn(at, "deadline-too-short",
+             plan.target + ": its deadline of " + in_seconds(plan.total_timeout)
+                 + " may be over before " + last->label + " is asked: the stages before it take "
+                 + in_seconds(before) + " when each times out once, and all of them "
+                 + in_seconds(worst) + " with their retries");
+}
+
 } // namespace
+
+void check_deadlines(loading& x) {
+  const auto topology = make_topology(x.config);
+  const auto check = [&](const std::string& target, const place& at) {
+    if (const auto i = topology->targets.find(target); i != topology->targets.end())
+      check_deadline(x, *i->second, at);
+  };
+  for (const auto& group : x.config.groups)
+    check(group.name, x.group_at[group.name]);
+  for (const auto& pool : x.config.pools)
+    check(pool.name, x.pool_at[pool.name]);
+  for (std::size_t i = 0; i < x.nodes.size(); ++i)
+    check(x.config.nodes[i].name,
+          x.config.nodes[i].timeout ? x.nodes[i].timeout_at : x.nodes[i].at);
+}
 
 void check_limits(loading& x) {
   for (const auto& pool : x.config.pools)

@@ -95,6 +95,7 @@ load_result read_whole(const yaml_ptr& root, const load_options& options, diagno
     out.error(root->at, "missing-key", "there is no task_groups section");
   link(x);
   check_limits(x);
+  if (!out.has_errors()) check_deadlines(x);
   load_result result;
   if (!out.has_errors()) result.config = std::make_shared<const RouterConfig>(std::move(x.config));
   result.diagnostics = out.sorted();

@@ -74,6 +74,9 @@ void read_parameters(map_reader& from, tier_parameters& to);
 void link(loading& x);
 /// Limits that can never be reached, and timeouts that cannot hold.
 void check_limits(loading& x);
+/// Deadlines that are over before all of a target's stages can have been asked. Only without
+/// errors.
+void check_deadlines(loading& x);
 
 /// A name that may be a target: not empty, no dot, no white space, no comma.
 [[nodiscard]] bool check_name(const yaml_node& key, const std::string& what, diagnostics& out);
