@@ -49,7 +49,12 @@ void office_state::end_round() {
 }
 
 void office_state::answer_prepare(const messages::prepare_reload& x) {
-  messages::reload_prepared reply{core_->settings().self, x.round, setup_.hooks.check(x.files)};
+  messages::reload_prepared reply{core_->settings().self, x.round, {}};
+  // Two at once could end as two configurations.
+  if (round_)
+    reply.faults.push_back("a reload of its own is under way; try again");
+  else
+    reply.faults = setup_.hooks.check(x.files);
   if (reply.faults.empty()) prepared_[x.from.node] = x;
   tell(x.from.node, reply);
 }
