@@ -42,15 +42,16 @@ void family::set_filter(std::function<bool(const policy::actor_spec&)> mine) {
   mine_ = std::move(mine);
 }
 
-void family::take_over(const policy::actor_spec& spec,
+bool family::take_over(const policy::actor_spec& spec,
                        const std::function<void(level_core&)>& fill) {
   const std::lock_guard guard{mutex_};
-  if (closed_ || children_.count(spec.id) != 0) return;
+  if (closed_ || children_.count(spec.id) != 0) return false;
   auto& x = children_[spec.id];
   x.memory = std::make_shared<level_memory>(spec, system_.clock().now());
   x.spec = spec;
   fill(x.memory->core);
   start(spec.id, x);
+  return true;
 }
 
 level_actor family::release(policy::path_id id) {

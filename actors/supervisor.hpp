@@ -24,8 +24,8 @@ public:
   void apply(const policy::topology& target);
   /// Only actors that `mine` says yes to are started by apply(); others come by take_over().
   void set_filter(std::function<bool(const policy::actor_spec&)> mine);
-  /// Starts an actor with what `fill` makes it remember.
-  void take_over(const policy::actor_spec& spec, const std::function<void(level_core&)>& fill);
+  /// Starts an actor with what `fill` makes it remember. @returns False if it is here already.
+  bool take_over(const policy::actor_spec& spec, const std::function<void(level_core&)>& fill);
   /// The actor is not ours any more: it is not found and not started anew. Null if it is not here.
   [[nodiscard]] level_actor release(policy::path_id id);
   /// Handles that the supervisor does not watch yet.

@@ -88,6 +88,7 @@ bool membership::may_vote(time_point now) const {
 // Without a quorum for long, while others have one in views that this process is no part of.
 void membership::reset_if_forsaken(time_point now) {
   if (view_.epoch == 0 || now < lease_until(now)) {
+    doubt_ = doubt_ || (view_.epoch > 0 && now - last_acted_ > settings_.detection);
     last_acted_ = now;
     return;
   }

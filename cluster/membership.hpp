@@ -59,6 +59,9 @@ public:
   /// True once after this node gave up its part of a chain that the others have left: it holds
   /// nothing any more, and joins as a new process.
   [[nodiscard]] bool take_reset() { return std::exchange(reset_, false); }
+  /// True once after this node has had no quorum for longer than the detection time: others may
+  /// have owned what it owns, and may have forgotten it since. What it has is void.
+  [[nodiscard]] bool take_doubt() { return std::exchange(doubt_, false); }
   /// Call at least each `beat`.
   void tick(time_point now);
   void receive(const protocol_message& x, time_point now);
@@ -136,7 +139,7 @@ private:
   std::uint64_t round_ = 0;
   std::optional<time_point> started_, last_beat_, last_proposal_;
   time_point last_acted_{};
-  bool reset_ = false;
+  bool reset_ = false, doubt_ = false;
   std::vector<outgoing> outgoing_;
   std::vector<messages::view> fresh_;
   std::vector<std::string> notes_;

@@ -164,6 +164,7 @@ void office_state::pump() {
     spdlog::log(text.rfind("cluster view", 0) == 0 ? spdlog::level::info : spdlog::level::warn,
                 "cluster: {}", text);
   if (core_->take_reset()) forget_everything();
+  if (core_->take_doubt()) start_over();
   for (const auto& x : core_->take_views())
     take_view(x);
   setup_.tree->inside().where->act_until = core_->lease_until(now()).time_since_epoch().count();

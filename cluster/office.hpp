@@ -13,6 +13,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -101,7 +102,12 @@ private:
   void take_topology(policy::topology_ptr x);
   void settle();
   void forget_everything();
+  void start_over();
+  void end_actors();
   void ask_around();
+  void gather(policy::path_id key, std::function<void(std::vector<messages::actor_memory>)> then);
+  void take_back(policy::path_id key);
+  void start_with(policy::path_id key, const std::vector<messages::actor_memory>& memories);
   void answer_pull(const messages::pull_placement& x);
   void take_handed(const messages::placement_handed& x);
   void answer_holdings(const messages::ask_holdings& x);

@@ -36,7 +36,6 @@ void office_state::take_topology(policy::topology_ptr x) {
 }
 
 void office_state::take_view(const messages::view& x) {
-  const auto before = core_->current();
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
   for (auto& [key, r] : rebuilds_)
@@ -58,16 +57,77 @@ void office_state::settle() {
   auto& family = *setup_.tree->inside().children;
   bool fresh = false;
   for (const auto& [key, t] : tenures_->all()) {
-    if (t.owner && t.is == standing::ready && started_.insert(key).second) {
-      fresh = true;
+    if (t.owner && t.is == standing::ready && retained_.count(key) != 0) {
+      take_back(key);
+    } else if (t.owner && t.is == standing::ready && gathering_.count(key) == 0) {
+      // A reload may have brought actors to a placement that is ours already.
+      started_.insert(key);
       for (const auto id : places_[key])
-        family.take_over(*topology_->find(id), [](auto&) {});
+        fresh = family.take_over(*topology_->find(id), [](auto&) {}) || fresh;
     }
     if (!t.owner && started_.erase(key) != 0)
       for (const auto id : places_[key])
         if (auto handle = family.release(id)) retained_[key].push_back(std::move(handle));
   }
+  // Nobody will ask for these any more.
+  for (auto i = retained_.begin(); i != retained_.end();) {
+    if (tenures_->find(i->first) != nullptr) {
+      ++i;
+      continue;
+    }
+    for (const auto& handle : i->second)
+      caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    i = retained_.erase(i);
+  }
   if (fresh) arrived();
+}
+
+/// It is ours again before anybody asked for it.
+void office_state::take_back(path_id key) {
+  gather(key, [this, key](const auto& memories) {
+    gathering_.erase(key);
+    const auto* t = tenures_->find(key);
+    if (t == nullptr) return;
+    start_with(key, memories); // Even if it is another's by now: it is handed over from here.
+    settle();
+    arrived();
+  });
+}
+
+/// The memories of the actors of a placement that was taken out of service; they end.
+void office_state::gather(path_id key,
+                          std::function<void(std::vector<messages::actor_memory>)> then) {
+  struct gathered {
+    std::vector<messages::actor_memory> memories;
+    std::size_t open = 0;
+  };
+  gathering_.insert(key);
+  const auto handles = std::move(retained_[key]);
+  retained_.erase(key);
+  const auto sum = std::make_shared<gathered>();
+  sum->open = handles.size();
+  if (handles.empty()) return then({});
+  for (const auto& handle : handles)
+    self_->request(handle, 1s, messages::hand_over{})
+        .then(
+            [sum, then](const messages::actor_memory& memory) {
+              sum->memories.push_back(memory);
+              if (--sum->open == 0) then(std::move(sum->memories));
+            },
+            [sum, then](const caf::error&) {
+              if (--sum->open == 0) then(std::move(sum->memories));
+            });
+}
+
+void office_state::start_with(path_id key, const std::vector<messages::actor_memory>& memories) {
+  started_.insert(key);
+  for (const auto id : places_[key]) {
+    const auto i = std::find_if(memories.begin(), memories.end(),
+                                [&](const auto& a) { return a.actor == id; });
+    setup_.tree->inside().children->take_over(*topology_->find(id), [&](auto& core) {
+      if (i != memories.end()) core.load(*i, now());
+    });
+  }
 }
 
 /// Actors have come: the supervisor watches them, and who waited for them goes on.
@@ -76,7 +136,8 @@ void office_state::arrived() {
   caf::anon_send(setup_.desk, messages::apply_spec{});
 }
 
-void office_state::forget_everything() {
+/// Ends all actors that live here, with what they remember.
+void office_state::end_actors() {
   auto& family = *setup_.tree->inside().children;
   for (const auto key : started_)
     for (const auto id : places_[key])
@@ -89,9 +150,23 @@ void office_state::forget_everything() {
   retained_.clear();
   rebuilds_.clear();
   handed_.clear();
+  gathering_.clear();
+}
+
+void office_state::forget_everything() {
+  end_actors();
   tenures_.emplace(core_->settings().self);
   setup_.map->set_self(core_->settings().self);
   setup_.map->set_view({});
+}
+
+/// After a while without a quorum what we have is void.
+void office_state::start_over() {
+  spdlog::warn(
+      "cluster: this node was without a quorum; what it owns starts from what the gateways "
+      "know");
+  end_actors();
+  tenures_->doubt();
 }
 
 /// Asks for what is still missing.
@@ -131,34 +206,16 @@ void office_state::answer_pull(const messages::pull_placement& x) {
   }
   const auto* t = tenures_->find(x.key);
   if (t == nullptr) return tell(x.from.node, reply);
-  if (t->owner || t->is != standing::ready || !gathering_.insert(x.key).second) return;
-  struct gathered {
-    messages::placement_handed reply;
-    std::size_t open = 0;
-  };
-  const auto sum = std::make_shared<gathered>();
-  reply.lost = false;
-  sum->reply = std::move(reply);
-  auto handles = std::move(retained_[x.key]);
-  retained_.erase(x.key);
-  sum->open = handles.size();
-  const auto finish = [this, sum, node = x.from.node, key = x.key] {
-    tenures_->released(key);
-    gathering_.erase(key);
-    handed_[key] = sum->reply;
-    tell(node, sum->reply);
-  };
-  if (handles.empty()) return finish();
-  for (const auto& handle : handles)
-    self_->request(handle, 1s, messages::hand_over{})
-        .then(
-            [sum, finish](const messages::actor_memory& memory) {
-              sum->reply.actors.push_back(memory);
-              if (--sum->open == 0) finish();
-            },
-            [sum, finish](const caf::error&) {
-              if (--sum->open == 0) finish();
-            });
+  if (t->owner || t->is != standing::ready || gathering_.count(x.key) != 0) return;
+  gather(x.key,
+         [this, reply, node = x.from.node](std::vector<messages::actor_memory> memories) mutable {
+           gathering_.erase(reply.key);
+           tenures_->released(reply.key);
+           reply.lost = false;
+           reply.actors = std::move(memories);
+           handed_[reply.key] = reply;
+           tell(node, reply);
+         });
 }
 
 void office_state::take_handed(const messages::placement_handed& x) {
@@ -168,14 +225,7 @@ void office_state::take_handed(const messages::placement_handed& x) {
     return;
   if (x.lost) return tenures_->lost(x.key);
   handed_.erase(x.key);
-  started_.insert(x.key);
-  for (const auto id : places_[x.key]) {
-    const auto i = std::find_if(x.actors.begin(), x.actors.end(),
-                                [&](const auto& a) { return a.actor == id; });
-    setup_.tree->inside().children->take_over(*topology_->find(id), [&](auto& core) {
-      if (i != x.actors.end()) core.load(*i, now());
-    });
-  }
+  start_with(x.key, x.actors);
   tenures_->settled(x.key);
   settle();
   arrived();
@@ -215,6 +265,7 @@ void office_state::finish_rebuild(path_id key) {
         to.insert(to.end(), held->second.begin(), held->second.end());
       }
   }
+  handed_.erase(key);
   started_.insert(key);
   for (const auto id : places_[key])
     setup_.tree->inside().children->take_over(

@@ -12,6 +12,22 @@ bool in(const std::vector<member>& list, const member& x) {
   return std::find(list.begin(), list.end(), x) != list.end();
 }
 
+/// Whether it can be asked: a member, or one that has just left.
+bool is_in(const messages::view& v, const member& x) {
+  return in(v.members, x) || in(v.left, x);
+}
+
+/// Whether what a node has of a placement that it does not own may still be asked for.
+bool keep_for_heir(tenure& x, const messages::view& v, const member* owner) {
+  if (x.owner && owner != nullptr) x.heir = *owner;
+  x.owner = false;
+  // The heir is lost: whoever comes next starts from what the gateways know.
+  if (!is_in(v, x.heir)) return false;
+  if (x.is != standing::pulling) return true;
+  // Whom we ask is lost too, or has become the owner again with it.
+  return is_in(v, x.from) && (owner == nullptr || *owner != x.from);
+}
+
 } // namespace
 
 const tenure* tenancy::find(policy::path_id key) const {
@@ -25,12 +41,18 @@ bool tenancy::serves(policy::path_id key) const {
 }
 
 void tenancy::begin(policy::path_id key, policy::time_point now) {
-  all_.try_emplace(key, tenure{standing::ready, true, {}, 0, now});
+  all_.try_emplace(key, tenure{standing::ready, true, {}, {}, 0, now});
 }
 
 void tenancy::settled(policy::path_id key) {
   const auto i = all_.find(key);
   if (i != all_.end()) i->second.is = standing::ready;
+}
+
+void tenancy::doubt() {
+  std::erase_if(all_, [](const auto& x) { return !x.second.owner; });
+  for (auto& [key, x] : all_)
+    if (x.is == standing::ready) x.is = standing::rebuilding;
 }
 
 void tenancy::lost(policy::path_id key) {
@@ -44,6 +66,8 @@ void tenancy::lost(policy::path_id key) {
 
 void tenancy::change(const messages::view& x, const std::vector<policy::path_id>& keys,
                      policy::time_point now) {
+  // Taken for lost: the heirs have started from what the gateways knew, and what we have is void.
+  if (!is_in(x, self_)) return all_.clear();
   messages::view before;
   before.members = x.before;
   for (const auto key : keys) {
@@ -51,25 +75,20 @@ void tenancy::change(const messages::view& x, const std::vector<policy::path_id>
     const auto* earlier = owner_of(before, key);
     const auto mine = all_.find(key);
     if (owner == nullptr || *owner != self_) {
-      if (mine != all_.end()) mine->second.owner = false;
-      // Whom we pull from is gone, and we are no heir any more.
-      if (mine != all_.end() && mine->second.is == standing::pulling
-          && !in(x.members, mine->second.from) && !in(x.left, mine->second.from))
-        all_.erase(mine);
+      if (mine != all_.end() && !keep_for_heir(mine->second, x, owner)) all_.erase(mine);
       continue;
     }
-    if (earlier == nullptr) { // The first view: there is nothing to take over.
-      all_[key] = {standing::ready, true, {}, x.epoch, now};
-    } else if (*earlier == self_) {
-      auto& t =
-          all_.try_emplace(key, tenure{standing::rebuilding, true, {}, x.epoch, now}).first->second;
-      t.owner = true;
-      if (t.is == standing::pulling && !in(x.members, t.from) && !in(x.left, t.from))
-        t.is = standing::rebuilding;
-    } else if (in(x.members, *earlier) || in(x.left, *earlier)) {
-      all_[key] = {standing::pulling, true, *earlier, x.epoch, now};
+    if (mine != all_.end()) {
+      // What we still have nobody else got from us: handing it over would have taken it away.
+      mine->second.owner = true;
+      if (mine->second.is == standing::pulling && !is_in(x, mine->second.from))
+        mine->second.is = standing::rebuilding;
+    } else if (earlier == nullptr) { // The first view: there is nothing to take over.
+      all_[key] = {standing::ready, true, {}, {}, x.epoch, now};
+    } else if (*earlier != self_ && is_in(x, *earlier)) {
+      all_[key] = {standing::pulling, true, *earlier, {}, x.epoch, now};
     } else {
-      all_[key] = {standing::rebuilding, true, {}, x.epoch, now};
+      all_[key] = {standing::rebuilding, true, {}, {}, x.epoch, now};
     }
   }
 }

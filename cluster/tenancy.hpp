@@ -22,6 +22,7 @@ struct tenure {
   standing is = standing::ready;
   bool owner = true;            ///< Of the current view; else kept for whoever asks for it.
   messages::member from;        ///< Pulling: whom to ask.
+  messages::member heir;        ///< Not the owner: who became it when this node ceased to be.
   std::uint64_t since = 0;      ///< Epoch of the view with which this began.
   policy::time_point changed{}; ///< When.
 };
@@ -33,6 +34,8 @@ public:
   /// Takes the next view. `keys` are all placements of the configuration.
   void change(const messages::view& x, const std::vector<policy::path_id>& keys,
               policy::time_point now);
+  /// What we have is void: others may have owned it meanwhile.
+  void doubt();
   /// The owner before has handed over, or there was nothing to rebuild.
   void settled(policy::path_id key);
   /// The one that we asked has lost it too.

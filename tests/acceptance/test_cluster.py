@@ -141,6 +141,12 @@ class Reloads(Cluster):
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual(answer.json()["changes"]["added"], ["n"])
         self.assertTrue(client.until(lambda: versions() == [2, 2, 2]), versions())
+        # A tier that a group gets anew starts where the group lives.
+        write("c", every={"rpm_limit": 20}, workflow_nodes={"n": {"type": "llm", "llm_group": "g.echelon1"}},
+              groups={"g": group(tier(["m1"], rpm_limit=20), tier(["m1"], rpm_limit=9))})
+        self.assertEqual(nodes["c"].post("/admin/reload").json()["changes"]["added"], ["g.echelon2"])
+        self.assertTrue(client.until(lambda: versions() == [3, 3, 3]), versions())
+        self.assertEqual({nodes[n].chat("g.echelon2").status for n in nodes.names}, {200})
         # The window goes on: 6 of 20 are spent.
         self.assertTrue(client.until(
             lambda: nodes["a"].actor("echelon/g.echelon1")["limiter"] == {"available": 14, "limit": 20}))
@@ -155,8 +161,8 @@ class Reloads(Cluster):
         refused = nodes["a"].post("/admin/reload")
         self.assertEqual(refused.status, 422)
         self.assertIn("needs the environment variable ONLY_HERE", refused.body.decode())
-        self.assertEqual(versions(), [2, 2, 2])
-        self.assertEqual(len(u.hits), 9)
+        self.assertEqual(versions(), [3, 3, 3])
+        self.assertEqual(len(u.hits), 12)
 
     def test_a_node_that_cannot_take_it_keeps_all_from_taking_it(self):
         self.upstream(steps.ok())

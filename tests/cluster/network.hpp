@@ -23,7 +23,8 @@ struct pull {
 };
 struct pull_answer {
   policy::path_id key;
-  bool lost; ///< Else it is handed over.
+  bool lost;           ///< Else it is handed over.
+  std::uint64_t value; ///< The state.
 };
 using wire = std::variant<protocol_message, pull, pull_answer>;
 
@@ -32,6 +33,8 @@ struct node {
   membership core;
   tenancy tenures;
   std::map<policy::path_id, time_point> asked;
+  std::map<policy::path_id, std::uint64_t> values; ///< The state of what it has.
+  std::map<policy::path_id, pull_answer> handed;   ///< What it gave away last.
   bool frozen = false;
 };
 
@@ -104,8 +107,9 @@ public:
   double loss = 0;
   policy::duration most_delay = 5ms;
   std::string violation;
-  std::uint64_t forks = 0;                       ///< Views beside another of the same epoch.
-  std::map<std::uint64_t, messages::view> chain; ///< Every view that any node took on.
+  std::map<policy::path_id, std::uint64_t> truth; ///< What was admitted, by placement.
+  std::uint64_t forks = 0;                        ///< Views beside another of the same epoch.
+  std::map<std::uint64_t, messages::view> chain;  ///< Every view that any node took on.
 
 private:
   struct letter {
@@ -147,30 +151,37 @@ private:
     } else if (const auto* p = std::get_if<pull>(&x.what)) {
       const auto* t = to.tenures.find(p->key);
       if (to.core.current().epoch < p->epoch) return;
-      if (t == nullptr) return post(name, x.from, pull_answer{p->key, true});
+      if (to.handed.count(p->key) != 0) return post(name, x.from, to.handed[p->key]);
+      if (t == nullptr) return post(name, x.from, pull_answer{p->key, true, 0});
       if (t->owner || t->is != standing::ready) return;
       to.tenures.released(p->key);
-      post(name, x.from, pull_answer{p->key, false});
+      to.handed[p->key] = {p->key, false, to.values[p->key]};
+      post(name, x.from, to.handed[p->key]);
     } else {
       const auto& answer = std::get<pull_answer>(x.what);
       const auto* t = to.tenures.find(answer.key);
       if (t == nullptr || t->is != standing::pulling || t->from.node != x.from) return;
-      if (answer.lost)
-        to.tenures.lost(answer.key);
-      else
-        to.tenures.settled(answer.key);
+      if (answer.lost) return to.tenures.lost(answer.key);
+      to.handed.erase(answer.key);
+      to.values[answer.key] = answer.value;
+      to.tenures.settled(answer.key);
     }
   }
 
   void work(const std::string& name, node& x) {
     if (x.core.take_reset()) {
       x.tenures = tenancy{x.core.settings().self};
+      x.values.clear();
+      x.handed.clear();
       incarnations_ = std::max(incarnations_, x.core.settings().self.incarnation);
     }
+    if (x.core.take_doubt()) x.tenures.doubt();
     for (const auto& v : x.core.take_views()) {
       const auto [i, fresh] = chain.emplace(v.epoch, v);
       if (!fresh && !(i->second == v)) ++forks;
       x.tenures.change(v, keys, now);
+      // Founded by processes that all started anew: there is nothing that they could know.
+      if (v.epoch == 1) x.values = truth;
     }
     for (auto& m : x.core.take_outgoing()) {
       if (!m.to.empty()) {
@@ -188,8 +199,11 @@ private:
       x.asked[key] = now;
       post(name, t.from.node, pull{key, t.since});
     }
-    for (auto key : rebuilt)
+    for (auto key : rebuilt) {
+      x.values[key] = truth[key]; // What the gateways know is all there is.
+      x.handed.erase(key);
       x.tenures.settled(key);
+    }
   }
 
   void check() {
@@ -202,6 +216,10 @@ private:
         const auto [i, fresh] = served.emplace(key, name);
         if (!fresh)
           violation = "both " + i->second + " and " + name + " serve a placement\n" + describe();
+        if (x->values[key] != truth[key])
+          violation = name + " serves from a stale state, " + std::to_string(x->values[key])
+                      + " of " + std::to_string(truth[key]) + "\n" + describe();
+        x->values[key] = ++truth[key]; // It admits something.
       }
     }
   }
