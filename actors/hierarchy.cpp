@@ -58,7 +58,10 @@ public:
   }
 
   void apply(const policy::topology_ptr& topology) {
-    topology_ = topology;
+    {
+      const std::lock_guard guard{mutex_};
+      topology_ = topology;
+    }
     held->apply(topology);
     children->apply(*topology);
     caf::anon_send(supervisor_, watch_atom::value);
@@ -189,7 +192,10 @@ public:
       then(policy::refusal::none);
   }
 
-  policy::topology_ptr topology() const { return topology_; }
+  policy::topology_ptr topology() {
+    const std::lock_guard guard{mutex_};
+    return topology_;
+  }
 
   token next_token() { return ++last_token_; }
 
@@ -334,7 +340,8 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
   };
   // Everywhere, not only here.
   std::vector<std::pair<policy::path_id, level_actor>> all;
-  for (const auto& [id, spec] : impl_->topology()->actors)
+  const auto topology = impl_->topology();
+  for (const auto& [id, spec] : topology->actors)
     if (auto to = impl_->where->find(id)) all.emplace_back(id, std::move(to));
   const auto sum = std::make_shared<gathering>();
   sum->open = all.size() + 1;

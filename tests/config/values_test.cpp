@@ -94,7 +94,8 @@ TEST_CASE("CONFIG.6 no fallbacks is not the same as fallbacks left out") {
                              "workflow_nodes: {node: {llm_group: g.a"
                              + node + "}}\n");
     std::vector<std::string> found;
-    for (const auto& stage : make_topology(*config)->targets.at("node")->stages)
+    const auto topology = make_topology(*config);
+    for (const auto& stage : topology->targets.at("node")->stages)
       found.push_back(stage.label);
     return found;
   };
