@@ -206,6 +206,8 @@ class Drain(Case):
             head = c.head()
             c.until(head, b"one ")
             router.signal(signal.SIGTERM)
+            # A request that comes before the signal is seen is served like any other.
+            self.assertTrue(client.until(lambda: "draining:" in router.log()))
 
             def refused():
                 try:
