@@ -21,7 +21,7 @@ int serve(const serve_options& options);
 
 struct validate_options {
   std::string config;
-  bool strict = false, simulate = false, print_schema = false;
+  bool strict = false, simulate = false, print_schema = false, print_effective = false;
   std::string format = "text"; ///< text, json, github.
 };
 int validate(const validate_options& options);

@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
   auto* print_schema = validate_command->add_flag(
       "--print-schema", validating.print_schema,
       "Print the format as a JSON Schema (draft 7) for editors, and check nothing");
+  validate_command->add_flag("--print-effective", validating.print_effective,
+                             "Print every value with the file and line that it comes from");
   validate_command->add_option("--config", validating.config, "Configuration: a file or a folder")
       ->excludes(print_schema);
   validate_command->add_flag("--strict", validating.strict, "Warnings count as errors");

@@ -52,6 +52,12 @@ int validate(const validate_options& options) {
     std::cerr << "echelon validate: --config PATH is required (or --print-schema)\n";
     return 2;
   }
+  if (options.print_effective) {
+    std::vector<config::source_file> files;
+    if (config::read_sources(options.config, files).empty())
+      for (const auto& line : config::effective(files))
+        std::cout << line << '\n';
+  }
   config::load_options how;
   how.simulate = options.simulate;
   const auto result = config::load(options.config, how);

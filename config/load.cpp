@@ -151,8 +151,10 @@ std::vector<diagnostic> read_sources(const fs::path& path, std::vector<source_fi
   return {};
 }
 
-load_result load_sources(const std::vector<source_file>& files, const load_options& options) {
-  diagnostics out;
+namespace {
+
+/// The files as one tree; null if one of them cannot be parsed (reported).
+std::shared_ptr<yaml_node> join_files(const std::vector<source_file>& files, diagnostics& out) {
   auto whole = std::make_shared<yaml_node>();
   whole->is = yaml_node::kind::map;
   whole->at = {files.empty() ? std::string{} : files.front().name, 1, 1};
@@ -170,7 +172,48 @@ load_result load_sources(const std::vector<source_file>& files, const load_optio
       parsed = false;
     }
   }
-  if (parsed) return read_whole(whole, options, out);
+  return parsed ? whole : nullptr;
+}
+
+bool is_secret(const std::string& path) {
+  for (const char* part : {".api_key", ".admin_token", ".headers.", "auth.keys."})
+    if (path.find(part) != std::string::npos) return true;
+  return false;
+}
+
+void list_values(const yaml_node& x, const std::string& path, std::vector<std::string>& to) {
+  const auto line = [&](const std::string& value) {
+    to.push_back(path + ": " + value + "  # " + x.at.file + ':' + std::to_string(x.at.line));
+  };
+  switch (x.is) {
+  case yaml_node::kind::null: return line("~");
+  case yaml_node::kind::scalar:
+    return line(is_secret(path) && x.text.find("${") == std::string::npos ? "***" : x.text);
+  case yaml_node::kind::list:
+    if (x.items.empty()) return line("[]");
+    for (std::size_t i = 0; i < x.items.size(); ++i)
+      list_values(*x.items[i], path + '[' + std::to_string(i) + ']', to);
+    return;
+  case yaml_node::kind::map:
+    if (x.entries.empty() && !path.empty()) return line("{}");
+    for (const auto& [key, value] : x.entries)
+      list_values(*value, path.empty() ? key->text : path + '.' + key->text, to);
+    return;
+  }
+}
+
+} // namespace
+
+std::vector<std::string> effective(const std::vector<source_file>& files) {
+  diagnostics ignored;
+  std::vector<std::string> lines;
+  if (const auto whole = join_files(files, ignored)) list_values(*whole, "", lines);
+  return lines;
+}
+
+load_result load_sources(const std::vector<source_file>& files, const load_options& options) {
+  diagnostics out;
+  if (const auto whole = join_files(files, out)) return read_whole(whole, options, out);
   // What cannot be parsed hides the rest: its own faults are all there is to say.
   load_result result;
   result.diagnostics = out.sorted();

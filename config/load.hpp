@@ -43,6 +43,11 @@ struct source_file {
 [[nodiscard]] load_result load_sources(const std::vector<source_file>& files,
                                        const load_options& options = {});
 
+/// Every value as it stands after the files are joined, one a line with the place that it came
+/// from: `task_groups.g.t.rpm_limit: 20  # llms/groups.yaml:5`. Secrets in plain are shown as
+/// `***`. Empty if a file cannot be parsed.
+[[nodiscard]] std::vector<std::string> effective(const std::vector<source_file>& files);
+
 /// Reads `yaml` as if it were the file `name`.
 [[nodiscard]] load_result load_text(std::string_view yaml, const std::string& name,
                                     const load_options& options = {});

@@ -133,5 +133,21 @@ TEST_CASE("what cannot be read is told apart from what is wrong") {
   CHECK(load(x.path / "a.yaml", with({})).readable);
 }
 
+TEST_CASE("CONFIG.6 the effective configuration tells which file each value came from") {
+  const std::vector<source_file> files{
+      {"a.yaml", "task_groups:\n  g: {t: {models: [m, n]}}\nworkflow_nodes: {w: {llm_group: g, "
+                 "fallback_groups: []}}\n"},
+      {"b.yaml", "task_groups:\n  h: {t: {models: [m], rpm_limit: 7}}\n"
+                 "providers: {p: {kind: openai, api_key: plain, api_keys: [\"${K}\"]}}\n"}};
+  CHECK(effective(files)
+        == std::vector<std::string>{
+            "task_groups.g.t.models[0]: m  # a.yaml:2", "task_groups.g.t.models[1]: n  # a.yaml:2",
+            "task_groups.h.t.models[0]: m  # b.yaml:2", "task_groups.h.t.rpm_limit: 7  # b.yaml:2",
+            "workflow_nodes.w.llm_group: g  # a.yaml:3",
+            "workflow_nodes.w.fallback_groups: []  # a.yaml:3",
+            "providers.p.kind: openai  # b.yaml:3", "providers.p.api_key: ***  # b.yaml:3",
+            "providers.p.api_keys[0]: ${K}  # b.yaml:3"});
+}
+
 } // namespace
 } // namespace echelon::config::test
