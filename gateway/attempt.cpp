@@ -35,6 +35,17 @@ upstream_failure of_transport(const providers::transport_error& x) {
   return f;
 }
 
+/// A request that this provider's form has no words for; another model is tried.
+upstream_failure inexpressible(const std::string& field, std::string why) {
+  upstream_failure refused;
+  refused.kind = failure_class::untranslatable;
+  refused.type = "invalid_request_error";
+  refused.code = "unsupported_parameter";
+  refused.param = field;
+  refused.message = std::move(why);
+  return refused;
+}
+
 std::int64_t unix_seconds(std::chrono::system_clock::time_point x) {
   return std::chrono::duration_cast<std::chrono::seconds>(x.time_since_epoch()).count();
 }
@@ -110,6 +121,12 @@ asio::awaitable<void> upstream_attempt::exchange() {
     co_return;
   }
   const auto& wire = providers::adapter_for(provider->second.kind);
+  if (const auto& native = terms_.request.native;
+      native && !native->beyond.empty()
+      && provider->second.kind != config::provider_kind::anthropic) {
+    fail(inexpressible(native->beyond, native->beyond_why));
+    co_return;
+  }
   if (provider->second.forward_authorization && !terms_.client_key.empty()) {
     key_ = terms_.client_key;
   } else if (const auto choice = terms_.keys.pick(provider->second, clock::now(), tried_)) {
@@ -120,14 +137,9 @@ asio::awaitable<void> upstream_attempt::exchange() {
   auto built = wire.build(terms_.request, context);
   dropped_ = std::move(built.dropped);
   if (terms_.config.server.strict && !dropped_.empty() && !built.failure) {
-    upstream_failure refused;
-    refused.kind = failure_class::untranslatable;
-    refused.type = "invalid_request_error";
-    refused.code = "unsupported_parameter";
-    refused.param = dropped_.front();
-    refused.message = "model '" + terms_.model + "' cannot express '" + dropped_.front()
-                      + "' (server.strict: nothing is dropped)";
-    built.failure = std::move(refused);
+    built.failure = inexpressible(dropped_.front(), "model '" + terms_.model + "' cannot express '"
+                                                        + dropped_.front()
+                                                        + "' (server.strict: nothing is dropped)");
   }
   if (built.failure) {
     fail(std::move(*built.failure));

@@ -141,6 +141,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   }
   auto error = read_options(message, options);
   if (!error) error = api.read(message.body(), request);
+  if (request.canonical.native) request.canonical.native->beta = field(message, "anthropic-beta");
   if (error) {
     co_await refuse(client, api, std::move(*error), header_fields());
     co_return;

@@ -30,6 +30,18 @@ struct http_request {
 /// The endpoint of the provider that serves a call.
 enum class operation : std::uint8_t { chat, embeddings };
 
+/// A request in Anthropic's own form. A provider that speaks it is sent what the client wrote, and
+/// answers come back under the key `native` of canonical objects, so that nothing is lost between
+/// two ends that understand each other (prompt caching, server tools, citations).
+struct native_request {
+  nlohmann::json body; ///< Of Anthropic's Messages, as it came.
+  std::string beta;    ///< The client's `anthropic-beta` header; may be empty.
+  /// The first part of the body that the canonical form cannot say, such as `tools[0].type`, and
+  /// why; empty: all is said. Other providers are not asked then.
+  std::string beyond;
+  std::string beyond_why;
+};
+
 /// One client's request in the canonical form: the body of OpenAI's chat completions (or
 /// embeddings), as the client sent it (unknown fields kept). Thinking blocks of other APIs travel
 /// in `messages[].reasoning_content` and `messages[].thinking_blocks` (Anthropic's block form).
@@ -37,6 +49,7 @@ struct canonical_request {
   operation op = operation::chat;
   nlohmann::json body;
   bool stream = false;
+  std::optional<native_request> native = std::nullopt;
 };
 
 struct token_usage {

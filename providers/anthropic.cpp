@@ -83,20 +83,36 @@ json completion_from_message(const json& message) {
           {"usage", usage_object(usage.total())}};
 }
 
-plain_reply anthropic_adapter::parse(const canonical_request&, std::string_view body) const {
+namespace {
+
+/// The answer as it came, for a client that speaks this form.
+plain_reply relay(json message) {
+  plain_reply reply;
+  anthropic_usage usage;
+  usage.take(member(message, "usage"));
+  if (has(message, "usage")) reply.usage = usage.total();
+  reply.body["native"] = std::move(message);
+  return reply;
+}
+
+} // namespace
+
+plain_reply anthropic_adapter::parse(const canonical_request& request,
+                                     std::string_view body) const {
   plain_reply reply;
   try {
-    const auto value = parse_json(body);
+    auto value = parse_json(body);
     if (value.is_discarded()) {
       reply.failure = not_json(body);
     } else if (auto failure = embedded_failure(value)) {
       reply.failure = std::move(failure);
+    } else if (!member(value, "content").is_array()) {
+      reply.failure = invalid_reply("upstream answered without content");
+    } else if (request.native) {
+      reply = relay(std::move(value));
     } else {
       reply.body = completion_from_message(value);
-      if (reply.body.is_null())
-        reply.failure = invalid_reply("upstream answered without content");
-      else
-        reply.usage = usage_of(reply.body["usage"]);
+      reply.usage = usage_of(reply.body["usage"]);
     }
   } catch (const std::exception&) {
     reply.failure = invalid_reply("upstream answered in an unknown form");
@@ -110,9 +126,9 @@ upstream_failure anthropic_adapter::parse_error(int status, const header_list& h
   return read_failure(status, headers, body, now);
 }
 
-std::unique_ptr<stream_decoder> anthropic_adapter::decode_stream(const canonical_request&,
+std::unique_ptr<stream_decoder> anthropic_adapter::decode_stream(const canonical_request& request,
                                                                  std::int64_t created) const {
-  return make_anthropic_decoder(created);
+  return request.native ? make_anthropic_relay(created) : make_anthropic_decoder(created);
 }
 
 } // namespace echelon::providers

@@ -57,4 +57,7 @@ struct anthropic_usage {
 
 [[nodiscard]] std::unique_ptr<stream_decoder> make_anthropic_decoder(std::int64_t created);
 
+/// For clients that speak this form: chunks hold the events as they came, under `native`.
+[[nodiscard]] std::unique_ptr<stream_decoder> make_anthropic_relay(std::int64_t created);
+
 } // namespace echelon::providers

@@ -29,7 +29,8 @@ class request_builder {
 public:
   request_builder(const canonical_request& request, const attempt_context& context,
                   std::vector<std::string>& dropped)
-      : request_(request), body_(request.body), context_(context), dropped_(dropped) {}
+      : request_(request), body_(request.body), context_(context), dropped_(dropped),
+        native_(request.native ? request.native->body : none_) {}
 
   json build() {
     if (count_of(body_, "n").value_or(1) > 1)
@@ -47,6 +48,7 @@ public:
     if (const auto user = text_of(body_, "user"); !user.empty())
       out_["metadata"] = {{"user_id", user}};
     if (request_.stream) out_["stream"] = true;
+    if (native_.is_object()) keep_native();
     note_unknown(body_,
                  {"model", "messages", "max_tokens", "max_completion_tokens", "n", "user", "stop",
                   "stream", "stream_options", "temperature", "top_p", "top_k", "tools",
@@ -57,6 +59,21 @@ public:
   }
 
 private:
+  // What the client wrote in this form and the canonical one has no place for.
+  void keep_native() {
+    for (const auto& [key, value] : native_.items())
+      if (!value.is_null() && !out_.contains(key)
+          && std::find(rewritten.begin(), rewritten.end(), key) == rewritten.end())
+        out_[key] = value;
+    for (const auto* key : {"metadata", "thinking", "output_config"}) {
+      if (!out_.contains(key) || !member(native_, key).is_object()) continue;
+      auto kept = native_[key];
+      kept.erase("budget_tokens");
+      kept.update(out_[key]);
+      out_[key] = std::move(kept);
+    }
+  }
+
   void add_max_tokens() {
     max_tokens_ = asked_max_tokens(body_).value_or(context_.model.max_output_tokens);
     out_["max_tokens"] = max_tokens_;
@@ -92,7 +109,8 @@ private:
   }
 
   void add_conversation() {
-    auto turns = anthropic_turns_of(member(body_, "messages"), thinks_);
+    auto turns = native_.is_object() ? turns_as_sent(native_)
+                                     : anthropic_turns_of(member(body_, "messages"), thinks_);
     const auto format = response_format_of(body_, context_.parameters);
     const auto type = text_of(format, "type");
     if (type == "json_schema") {
@@ -105,6 +123,26 @@ private:
     }
     if (!turns.system.is_null()) out_["system"] = std::move(turns.system);
     out_["messages"] = std::move(turns.messages);
+  }
+
+  // The client's own blocks, but for thoughts without a signature: they are another provider's,
+  // and Anthropic refuses them.
+  static anthropic_turns turns_as_sent(const json& native) {
+    anthropic_turns turns{member(native, "system"), json::array()};
+    if (turns.system.is_string() && trim(turns.system.get_ref<const std::string&>()).empty())
+      turns.system = nullptr;
+    for (const auto& message : member(native, "messages")) {
+      auto kept = message;
+      auto& content = kept["content"];
+      if (content.is_array() && !content.empty()) {
+        std::erase_if(content.get_ref<json::array_t&>(), [](const json& block) {
+          return text_of(block, "type") == "thinking" && text_of(block, "signature").empty();
+        });
+        if (content.empty()) continue;
+      }
+      turns.messages.push_back(std::move(kept));
+    }
+    return turns;
   }
 
   // Anthropic has no plain JSON mode.
@@ -138,6 +176,10 @@ private:
   }
 
   void add_tools() {
+    if (const auto& sent = member(native_, "tools"); sent.is_array() && !sent.empty()) {
+      out_["tools"] = sent;
+      return;
+    }
     const auto& tools = member(body_, "tools");
     if (!tools.is_array() || tools.empty()) return;
     for (std::size_t i = 0; i < tools.size(); ++i) {
@@ -166,8 +208,9 @@ private:
     }
     const auto& parallel = member(body_, "parallel_tool_calls");
     const bool one_call = parallel.is_boolean() && !parallel.get<bool>();
-    if (choice.is_null() && !one_call) return;
-    json result = choice_object(choice);
+    const auto& sent = member(native_, "tool_choice");
+    if (choice.is_null() && !one_call && sent.is_null()) return;
+    json result = sent.is_object() ? sent : choice_object(choice);
     if (thinks_ && (result["type"] == "any" || result["type"] == "tool")) {
       if (has(body_, "tool_choice")) dropped_.emplace_back("tool_choice");
       result = {{"type", "auto"}};
@@ -197,9 +240,15 @@ private:
   }
 
   const canonical_request& request_;
+  static inline const json none_{};
+  // Decided anew for each attempt, or left out on purpose.
+  static constexpr std::array<std::string_view, 7> rewritten{
+      "temperature", "top_p", "top_k", "thinking", "tool_choice", "stop_sequences", "system"};
+
   const json& body_;
   const attempt_context& context_;
   std::vector<std::string>& dropped_;
+  const json& native_; // Null unless the client speaks this form.
   json out_ = json::object();
   std::int64_t max_tokens_ = 0;
   bool thinks_ = false;
@@ -217,6 +266,8 @@ built_request anthropic_adapter::build(const canonical_request& request,
     const auto body = request_builder{request, context, result.dropped}.build();
     header_list headers{{"anthropic-version", "2023-06-01"}};
     if (!context.api_key.empty()) headers.emplace_back("x-api-key", context.api_key);
+    if (request.native && !request.native->beta.empty())
+      headers.emplace_back("anthropic-beta", request.native->beta);
     result.request = make_request(context, endpoint(context.provider.base_url, "/v1", "/messages"),
                                   std::move(headers), body, request.stream);
   } catch (const translation_error& error) {

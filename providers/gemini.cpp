@@ -3,6 +3,7 @@
 #include "providers/event_decoder.hpp"
 #include "providers/json_read.hpp"
 #include "providers/openai.hpp"
+#include "providers/text.hpp"
 #include "providers/wire_error.hpp"
 
 #include <exception>
@@ -76,18 +77,25 @@ plain_reply read_answer(const json& value) {
   return reply;
 }
 
+json vector_of(const json& values, bool base64) {
+  return base64 ? json(base64_of(values.get<std::vector<float>>())) : values;
+}
+
 plain_reply read_vectors(const canonical_request& request, const json& value) {
+  const bool base64 = text_of(request.body, "encoding_format") == "base64";
+  const auto tokens = count_of(member(value, "usageMetadata"), "promptTokenCount").value_or(0);
   json data = json::array();
   if (const auto& embeddings = member(value, "embeddings"); embeddings.is_array())
     for (const auto& embedding : embeddings)
       data.push_back({{"object", "embedding"},
                       {"index", data.size()},
-                      {"embedding", member(embedding, "values")}});
+                      {"embedding", vector_of(member(embedding, "values"), base64)}});
   auto reply = read_embeddings({{"object", "list"},
                                 {"data", std::move(data)},
                                 {"model", text_of(request.body, "model")},
-                                {"usage", {{"prompt_tokens", 0}, {"total_tokens", 0}}}});
-  reply.usage.reset(); // The API counts no tokens of embeddings.
+                                {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
+  // Most models count no tokens of embeddings: what was estimated stays then.
+  if (tokens == 0) reply.usage.reset();
   return reply;
 }
 

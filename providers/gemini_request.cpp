@@ -185,7 +185,6 @@ json embeddings_body(const json& body, const std::string& model,
     }
   }
   if (texts.empty()) throw wrong_field("input", "'input' must be a text or a list of texts.");
-  if (text_of(body, "encoding_format") == "base64") dropped.emplace_back("encoding_format");
   json requests = json::array();
   for (auto& text : texts) {
     json one{{"model", model},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cctype>
 #include <cstdint>
 
@@ -165,6 +166,27 @@ std::string safe_message(std::string_view text, int status) {
 void scrub_failure(upstream_failure& failure, std::string_view secret) {
   for (auto* text : {&failure.message, &failure.type, &failure.code, &failure.param})
     *text = scrub(*text, secret);
+}
+
+std::string base64_of(const std::vector<float>& values) {
+  static constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  for (const auto value : values) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    for (unsigned shift = 0; shift < 32; shift += 8)
+      bytes += static_cast<char>((bits >> shift) & 0xffU);
+  }
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    const auto have = std::min<std::size_t>(3, bytes.size() - i);
+    for (std::size_t k = 0; k < 3; ++k)
+      group = (group << 8) | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (unsigned k = 0; k < 4; ++k)
+      out += k <= have ? alphabet[(group >> (18 - 6 * k)) & 63U] : '=';
+  }
+  return out;
 }
 
 } // namespace echelon::providers

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace echelon::providers {
 
@@ -25,6 +26,9 @@ inline constexpr std::size_t max_message_bytes = 500;
 
 /// `text` with each ill-formed sequence replaced by U+FFFD (Unicode 15, section 3.9).
 [[nodiscard]] std::string valid_utf8(std::string_view text);
+
+/// Embeddings as OpenAI's `encoding_format: base64` gives them: float32, little endian (RFC 4648).
+[[nodiscard]] std::string base64_of(const std::vector<float>& values);
 
 /// Whether the text is a page rather than a message.
 [[nodiscard]] bool looks_like_html(std::string_view text);

@@ -4,6 +4,7 @@ target_sources(echelon_wire PRIVATE
   anthropic.cpp
   anthropic_messages.cpp
   anthropic_request.cpp
+  anthropic_relay.cpp
   anthropic_stream.cpp
   chunks.cpp
   event_decoder.cpp

@@ -21,19 +21,22 @@ std::string data_url(const object_reader& source) {
          + source.required_string("data");
 }
 
-json image_part(const object_reader& block) {
+void append_image(const object_reader& block, json& parts, beyond_canonical& beyond) {
   const object_reader source{block.required("source"), block.path("source")};
   const auto& type = source.required_string("type");
-  if (type == "base64") return {{"type", "image_url"}, {"image_url", {{"url", data_url(source)}}}};
-  if (type == "url")
-    return {{"type", "image_url"}, {"image_url", {{"url", source.required_string("url")}}}};
-  throw unsupported(source.path("type"), "images are taken as 'base64' or 'url'.");
+  if (type == "base64")
+    parts.push_back({{"type", "image_url"}, {"image_url", {{"url", data_url(source)}}}});
+  else if (type == "url")
+    parts.push_back(
+        {{"type", "image_url"}, {"image_url", {{"url", source.required_string("url")}}}});
+  else
+    beyond.note(source.path("type"), "images are taken as 'base64' or 'url'.");
 }
 
-void append_parts(const object_reader& block, json& parts);
+void append_parts(const object_reader& block, json& parts, beyond_canonical& beyond);
 
 // A document as chat completions can hold it; a PDF by URL cannot be said there.
-void append_document(const object_reader& block, json& parts) {
+void append_document(const object_reader& block, json& parts, beyond_canonical& beyond) {
   const object_reader source{block.required("source"), block.path("source")};
   const auto& type = source.required_string("type");
   if (type == "text") {
@@ -51,32 +54,33 @@ void append_document(const object_reader& block, json& parts) {
     }
     const auto& blocks = *source.array("content");
     for (std::size_t i = 0; i < blocks.size(); ++i)
-      append_parts(object_reader{blocks[i], source.path("content", i)}, parts);
+      append_parts(object_reader{blocks[i], source.path("content", i)}, parts, beyond);
   } else {
-    throw unsupported(source.path("type"), "documents are taken as 'base64', 'text' or 'content'.");
+    beyond.note(source.path("type"), "documents are taken as 'base64', 'text' or 'content'.");
   }
 }
 
-void append_parts(const object_reader& block, json& parts) {
+void append_parts(const object_reader& block, json& parts, beyond_canonical& beyond) {
   const auto& type = block.required_string("type");
   if (type == "text")
     parts.push_back(text_part(text_of_block(block)));
   else if (type == "image")
-    parts.push_back(image_part(block));
+    append_image(block, parts, beyond);
   else if (type == "document")
-    append_document(block, parts);
+    append_document(block, parts, beyond);
   else
-    throw unsupported(block.path("type"), "content blocks of this type cannot be used here.");
+    beyond.note(block.path("type"), "only Anthropic models take content blocks of this type.");
 }
 
 // OpenAI's tool messages hold text only: other parts go to the user message that follows.
-void append_tool_result(const object_reader& block, json& out, json& user_parts) {
+void append_tool_result(const object_reader& block, json& out, json& user_parts,
+                        beyond_canonical& beyond) {
   std::string text;
   const auto* content = block.find("content");
   if (content && content->is_array()) {
     json parts = json::array();
     for (std::size_t i = 0; i < content->size(); ++i)
-      append_parts(object_reader{(*content)[i], block.path("content", i)}, parts);
+      append_parts(object_reader{(*content)[i], block.path("content", i)}, parts, beyond);
     for (auto& part : parts) {
       if (part["type"] != "text") {
         user_parts.push_back(std::move(part));
@@ -100,14 +104,15 @@ json compact(json parts) {
   return parts;
 }
 
-void append_user(const object_reader& message, const json& blocks, json& out) {
+void append_user(const object_reader& message, const json& blocks, json& out,
+                 beyond_canonical& beyond) {
   json parts = json::array();
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const object_reader block{blocks[i], message.path("content", i)};
     if (block.required_string("type") == "tool_result")
-      append_tool_result(block, out, parts);
+      append_tool_result(block, out, parts, beyond);
     else
-      append_parts(block, parts);
+      append_parts(block, parts, beyond);
   }
   if (!parts.empty()) out.push_back({{"role", "user"}, {"content", compact(std::move(parts))}});
 }
@@ -121,7 +126,8 @@ json tool_call(const object_reader& block) {
             {"arguments", input ? dump(*input) : std::string{"{}"}}}}};
 }
 
-void append_assistant(const object_reader& message, const json& blocks, json& out) {
+void append_assistant(const object_reader& message, const json& blocks, json& out,
+                      beyond_canonical& beyond) {
   json parts = json::array();
   json calls = json::array();
   json thoughts = json::array();
@@ -141,7 +147,7 @@ void append_assistant(const object_reader& message, const json& blocks, json& ou
     } else if (type == "text") {
       parts.push_back(text_part(text_of_block(block)));
     } else {
-      throw unsupported(block.path("type"), "an assistant turn cannot hold blocks of this type.");
+      beyond.note(block.path("type"), "only Anthropic models take content blocks of this type.");
     }
   }
   json result = {{"role", "assistant"}, {"content", nullptr}};
@@ -157,36 +163,38 @@ void append_assistant(const object_reader& message, const json& blocks, json& ou
 
 } // namespace
 
-std::string joined_text(const object_reader& owner, const char* key) {
+std::string joined_text(const object_reader& owner, const char* key, beyond_canonical& beyond) {
   const auto* value = owner.find(key);
   if (!value) return {};
   if (!value->is_array()) return *owner.string(key);
   std::string text;
   for (std::size_t i = 0; i < value->size(); ++i) {
     const object_reader block{(*value)[i], owner.path(key, i)};
-    if (block.required_string("type") != "text")
-      throw unsupported(block.path("type"), "only text blocks can be used here.");
+    if (block.required_string("type") != "text") {
+      beyond.note(block.path("type"), "only text blocks can be used here.");
+      continue;
+    }
     if (!text.empty()) text += "\n\n";
     text += text_of_block(block);
   }
   return text;
 }
 
-void append_message(const object_reader& message, json& out) {
+void append_message(const object_reader& message, json& out, beyond_canonical& beyond) {
   static_cast<void>(message.required_string("role"));
   const auto& role = *message.one_of("role", {"user", "assistant", "system"});
   const auto& content = message.required("content");
   if (role == "system") {
-    out.push_back({{"role", "system"}, {"content", joined_text(message, "content")}});
+    out.push_back({{"role", "system"}, {"content", joined_text(message, "content", beyond)}});
   } else if (!content.is_array()) {
     out.push_back({{"role", role}, {"content", *message.string("content")}});
   } else if (role == "user") {
     if (content.empty())
       throw invalid(message.path("content"),
                     "'" + message.path("content") + "' must not be empty.");
-    append_user(message, content, out);
+    append_user(message, content, out, beyond);
   } else {
-    append_assistant(message, content, out);
+    append_assistant(message, content, out, beyond);
   }
 }
 

@@ -13,7 +13,9 @@ class messages_front final : public front {
 public:
   std::optional<api_error> read(std::string_view text, front_request& out) const override {
     return reading([&] {
-      auto chat = chat_from_messages(parse_object(text));
+      auto& native = out.canonical.native.emplace();
+      native.body = parse_object(text);
+      auto chat = chat_from_messages(native);
       out.target = text_of(chat, "model");
       out.canonical.op = providers::operation::chat;
       out.canonical.stream = chat.contains("stream");
@@ -24,6 +26,8 @@ public:
   }
 
   std::string answer(const front_request& request, const json& canonical) const override {
+    if (const auto native = canonical.find("native"); native != canonical.end())
+      return dump(*native);
     return dump(message_from_chat(canonical, request.target));
   }
 

@@ -6,14 +6,16 @@ using nlohmann::json;
 
 namespace {
 
-void add_tools(const object_reader& body, json& out) {
+void add_tools(const object_reader& body, json& out, beyond_canonical& beyond) {
   const auto* tools = body.array("tools");
   if (!tools || tools->empty()) return;
   json result = json::array();
   for (std::size_t i = 0; i < tools->size(); ++i) {
     const object_reader tool{(*tools)[i], body.path("tools", i)};
-    if (const auto* type = tool.string("type"); type && *type != "custom")
-      throw unsupported(tool.path("type"), "server tools are not available; use 'custom' tools.");
+    if (const auto* type = tool.string("type"); type && *type != "custom") {
+      beyond.note(tool.path("type"), "only Anthropic models have server tools.");
+      continue;
+    }
     json function = {{"name", tool.required_string("name")}};
     if (const auto* text = tool.string("description")) function["description"] = *text;
     static_cast<void>(tool.required("input_schema"));
@@ -21,7 +23,7 @@ void add_tools(const object_reader& body, json& out) {
     if (const auto strict = tool.boolean("strict")) function["strict"] = *strict;
     result.push_back({{"type", "function"}, {"function", std::move(function)}});
   }
-  out["tools"] = std::move(result);
+  if (!result.empty()) out["tools"] = std::move(result);
 }
 
 // OpenAI refuses a tool_choice without tools.
@@ -89,20 +91,27 @@ void add_output_config(const object_reader& body, json& out) {
 
 } // namespace
 
-json chat_from_messages(const json& value) {
-  const object_reader body{value, {}};
+void beyond_canonical::note(std::string path, std::string_view why) {
+  if (!to_.beyond.empty()) return;
+  to_.beyond_why = "Unsupported '" + path + "': " + std::string{why};
+  to_.beyond = std::move(path);
+}
+
+json chat_from_messages(providers::native_request& native) {
+  const object_reader body{native.body, {}};
+  beyond_canonical beyond{native};
   json out = {{"model", body.required_string("model")}};
   json messages = json::array();
-  if (auto system = joined_text(body, "system"); !system.empty())
+  if (auto system = joined_text(body, "system", beyond); !system.empty())
     messages.push_back({{"role", "system"}, {"content", std::move(system)}});
   static_cast<void>(body.required("messages"));
   const auto& turns = *body.array("messages");
   if (turns.empty()) throw invalid("messages", "'messages' must not be empty.");
   for (std::size_t i = 0; i < turns.size(); ++i)
-    append_message(object_reader{turns[i], body.path("messages", i)}, messages);
+    append_message(object_reader{turns[i], body.path("messages", i)}, messages, beyond);
   out["messages"] = std::move(messages);
   add_sampling(body, out);
-  add_tools(body, out);
+  add_tools(body, out, beyond);
   add_tool_choice(body, out);
   add_thinking(body, out);
   add_output_config(body, out);
@@ -110,7 +119,7 @@ json chat_from_messages(const json& value) {
     if (const auto* user = object_reader{*metadata, "metadata"}.string("user_id"))
       out["user"] = *user;
   if (const auto* servers = body.array("mcp_servers"); servers && !servers->empty())
-    throw unsupported("mcp_servers", "MCP servers are not available here.");
+    beyond.note("mcp_servers", "only Anthropic models reach MCP servers.");
   if (body.boolean("stream").value_or(false)) {
     out["stream"] = true;
     out["stream_options"] = {{"include_usage", true}};

@@ -17,6 +17,12 @@ void messages_stream::start(const json& chunk) {
 
 std::string messages_stream::chunk(const json& chunk) {
   if (closed_ || !chunk.is_object()) return {};
+  if (const auto native = chunk.find("native"); native != chunk.end()) {
+    // An event of an upstream that speaks this API: as it came, and its own end is the end.
+    const auto type = text_of(*native, "type");
+    if (type == "message_stop") closed_ = true;
+    return sse_event(type, *native);
+  }
   start(chunk);
   blocks_.take(chunk);
   return std::exchange(out_, {});

@@ -1,6 +1,5 @@
 #include "providers/simulator/render.hpp"
-
-#include <bit>
+#include "providers/text.hpp"
 
 namespace echelon::providers {
 
@@ -9,27 +8,6 @@ using nlohmann::json;
 namespace {
 
 constexpr std::int64_t created = 1700000000;
-
-std::string base64(const std::vector<float>& values) {
-  static constexpr std::string_view alphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  for (const auto value : values) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    for (unsigned shift = 0; shift < 32; shift += 8)
-      bytes += static_cast<char>((bits >> shift) & 0xffU);
-  }
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    const auto have = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t k = 0; k < 3; ++k)
-      group = (group << 8) | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    for (unsigned k = 0; k < 4; ++k)
-      out += k <= have ? alphabet[(group >> (18 - 6 * k)) & 63U] : '=';
-  }
-  return out;
-}
 
 } // namespace
 
@@ -120,7 +98,7 @@ json answer_renderer::openai_embeddings() const {
     const auto vector = embed(input, call_.dimensions);
     json row{{"object", "embedding"}, {"index", data.size()}};
     if (call_.base64)
-      row["embedding"] = base64(vector);
+      row["embedding"] = base64_of(vector);
     else
       row["embedding"] = vector;
     data.push_back(std::move(row));

@@ -188,15 +188,35 @@ TEST_CASE("a wrong field of a Messages request is named", "[front][anthropic]") 
   CHECK(fault(uut, body_with({{"messages", {{{"role", "tool"}, {"content", "x"}}}}}))
         == "messages[0].role");
   CHECK(turn_fault("user", {{"type", "text"}}) == "messages[0].content[0].text");
-  CHECK(turn_fault("user", {{"type", "video"}}) == "messages[0].content[0].type");
-  CHECK(turn_fault("user", {{"type", "image"}, {"source", {{"type", "file"}}}})
-        == "messages[0].content[0].source.type");
   CHECK(turn_fault("user", {{"type", "tool_result"}}) == "messages[0].content[0].tool_use_id");
   CHECK(turn_fault("assistant", {{"type", "tool_use"}, {"id", "a"}, {"name", "f"}, {"input", "x"}})
         == "messages[0].content[0].input");
-  CHECK(turn_fault("user", {{"type", "document"}, {"source", {{"type", "url"}}}})
-        == "messages[0].content[0].source.type");
   CHECK(fault(uut, body_with({{"tools", {{{"name", "f"}}}}})) == "tools[0].input_schema");
-  CHECK(fault(uut, body_with({{"tools", {{{"type", "web_search_20250305"}, {"name", "w"}}}}}))
-        == "tools[0].type");
+}
+
+TEST_CASE("what only Anthropic models understand is kept, and named for others",
+          "[front][anthropic]") {
+  const auto beyond = [](const json& extra) {
+    const auto body = body_with(extra);
+    const auto request = accepted(uut, body);
+    REQUIRE(request.canonical.native);
+    CHECK(request.canonical.native->body == body);
+    CHECK(request.canonical.native->beyond.empty() == request.canonical.native->beyond_why.empty());
+    return request.canonical.native->beyond;
+  };
+  const auto of_turn = [&](const char* role, json block) {
+    const json message = {{"role", role}, {"content", json::array({std::move(block)})}};
+    return beyond({{"messages", json::array({message})}});
+  };
+  CHECK(beyond(json::object()).empty());
+  CHECK(of_turn("user", {{"type", "text"}, {"text", "x"}, {"cache_control", json::object()}})
+            .empty());
+  CHECK(of_turn("user", {{"type", "video"}}) == "messages[0].content[0].type");
+  CHECK(of_turn("user", {{"type", "image"}, {"source", {{"type", "file"}}}})
+        == "messages[0].content[0].source.type");
+  CHECK(of_turn("user", {{"type", "document"}, {"source", {{"type", "url"}}}})
+        == "messages[0].content[0].source.type");
+  CHECK(of_turn("assistant", {{"type", "server_tool_use"}}) == "messages[0].content[0].type");
+  CHECK(beyond({{"tools", {{{"type", "web_search_20250305"}, {"name", "w"}}}}}) == "tools[0].type");
+  CHECK(beyond({{"mcp_servers", {{{"name", "s"}}}}}) == "mcp_servers");
 }

@@ -110,3 +110,32 @@ TEST_CASE("ENDING.1 an error ends an Anthropic stream without message_stop", "[f
   CHECK(encoder->finish().empty());
   CHECK(encoder->chunk(text_chunk("y")).empty());
 }
+
+TEST_CASE("events of an Anthropic upstream pass as they came", "[front][anthropic]") {
+  const std::vector<json> sent{
+      {{"type", "message_start"}, {"message", {{"id", "msg_1"}, {"new_field", 1}}}},
+      {{"type", "content_block_start"},
+       {"index", 0},
+       {"content_block", {{"type", "server_tool_use"}, {"id", "s"}}}},
+      {{"type", "content_block_stop"}, {"index", 0}},
+      {{"type", "message_delta"}, {"delta", {{"stop_reason", "stop_sequence"}}}},
+      {{"type", "message_stop"}}};
+  std::vector<json> chunks;
+  for (const auto& event : sent)
+    chunks.push_back({{"native", event}});
+  const auto events = streamed(uut, request, chunks);
+  REQUIRE(events.size() == sent.size());
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    CHECK(events[i].event == sent[i]["type"]);
+    CHECK(events[i].value() == sent[i]);
+  }
+}
+
+TEST_CASE("ENDING.1 a cut between Anthropic's own events is an error", "[front][anthropic]") {
+  const auto encoder = uut.encode_stream(request);
+  static_cast<void>(encoder->chunk({{"native", {{"type", "message_start"}}}}));
+  const auto events = events_of(encoder->error({.status = 502, .message = "cut"}));
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].event == "error");
+  CHECK(encoder->finish().empty());
+}

@@ -199,6 +199,19 @@ TEST_CASE("embeddings come back in OpenAI's form", "[gemini]") {
   CHECK(reply.body["data"]
         == json{{{"object", "embedding"}, {"index", 0}, {"embedding", {1, 2}}},
                 {{"object", "embedding"}, {"index", 1}, {"embedding", json::array({3})}}});
+  CHECK_FALSE(reply.usage);
+}
+
+TEST_CASE("embeddings are encoded as OpenAI's SDK for Python asks", "[gemini]") {
+  const canonical_request request{
+      operation::embeddings, {{"model", "m"}, {"encoding_format", "base64"}}, false};
+  const auto reply =
+      adapter_for(provider_kind::gemini)
+          .parse(request,
+                 R"({"embeddings":[{"values":[1,-2.5]}],"usageMetadata":{"promptTokenCount":3}})");
+  // 1.0f is 00 00 80 3f, -2.5f is 00 00 20 c0.
+  CHECK(reply.body["data"][0]["embedding"] == "AACAPwAAIMA=");
+  CHECK(reply.usage->prompt_tokens == 3);
 }
 
 } // namespace
