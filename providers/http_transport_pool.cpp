@@ -43,7 +43,7 @@ std::shared_ptr<boost::asio::ssl::context> http_pool::tls(const std::string& ca_
 
 void http_pool::arm() {
   if (armed_ || closed_ || idle_.empty()) return;
-  auto first = std::chrono::steady_clock::time_point::max();
+  auto first = std::chrono::steady_clock::now() + look_interval;
   for (const auto& [origin, row] : idle_)
     for (const auto& one : row)
       first = std::min(first, one.until);
@@ -60,7 +60,8 @@ void http_pool::arm() {
 void http_pool::sweep() {
   const auto now = std::chrono::steady_clock::now();
   for (auto at = idle_.begin(); at != idle_.end();) {
-    std::erase_if(at->second, [now](const idle& one) { return one.until <= now; });
+    std::erase_if(at->second,
+                  [now](const idle& one) { return one.until <= now || !one.connection->quiet(); });
     at = at->second.empty() ? idle_.erase(at) : std::next(at);
   }
   arm();

@@ -25,6 +25,8 @@ public:
   /// A connection is not used again after so long: a busy one would never notice a changed address.
   static constexpr std::chrono::seconds life_limit{120};
   static constexpr std::size_t idle_per_origin = 256;
+  /// How often idle connections are looked at: one that the other end has closed is dropped.
+  static constexpr std::chrono::seconds look_interval{2};
 
   /// When a connection that is idle from `now` on is given up.
   [[nodiscard]] static std::chrono::steady_clock::time_point

@@ -10,7 +10,7 @@ import tempfile
 from harness import client
 
 BINARY = os.environ.get("ECHELON_BIN", "echelon")
-LISTENING = re.compile(r"echelon listening on (http://[0-9.:]+)")
+LISTENING = re.compile(r"echelon listening on (http://[][0-9a-f.:]+)")
 
 
 def run(*args, env=None, timeout=30):
@@ -25,7 +25,7 @@ class Router:
     `wrap` is a command that ends by becoming the one that follows it.
     """
 
-    def __init__(self, config, args=(), env=None, wrap=()):
+    def __init__(self, config, args=(), env=None, wrap=(), listen="127.0.0.1:0"):
         self.folder = tempfile.TemporaryDirectory(prefix="echelon-test-")
         self.stderr_path = pathlib.Path(self.folder.name, "stderr")
         self.stdout_path = pathlib.Path(self.folder.name, "stdout")
@@ -36,12 +36,14 @@ class Router:
             self.config_path = pathlib.Path(config)
         with open(self.stderr_path, "wb") as err, open(self.stdout_path, "wb") as out:
             self.process = subprocess.Popen(
-                [*wrap, BINARY, "serve", "--config", str(self.config_path), "--listen", "127.0.0.1:0", *args],
+                [*wrap, BINARY, "serve", "--config", str(self.config_path), "--listen", listen, *args],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(env or {})})
         found = client.until(self._listening, 20)
         if not isinstance(found, str):
             self.kill()
-            raise RuntimeError(f"echelon did not start:\n{self.log()}")
+            log = self.log()
+            self.folder.cleanup()
+            raise RuntimeError(f"echelon did not start:\n{log}")
         self.url = found
 
     def _listening(self):

@@ -1,0 +1,177 @@
+"""The front under many clients: one writer per socket, slow senders, and addresses of upstreams."""
+import asyncio
+import json
+import re
+import time
+
+from harness import client, steps
+from harness.case import Case, main
+
+STREAMS, CHUNKS = 200, 1000
+
+
+async def relay(reader, writer):
+    """An upstream whose stream repeats the prompt with a number, CHUNKS times, in writes of many events."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    name = json.loads(await reader.readexactly(size))["messages"][0]["content"]
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+    try:
+        for first in range(0, CHUNKS, 50):
+            for i in range(first, first + 50):
+                writer.write(b"data: " + json.dumps(steps.delta(f"{name}:{i} ")).encode() + b"\n\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        writer.write(steps.event(steps.delta(finish="stop")) + steps.event("[DONE]"))
+        await writer.drain()
+    except OSError:
+        pass
+    writer.close()
+
+
+def unchunk(data):
+    """The body of a chunked answer; its framing must be right to the end."""
+    out, at = [], 0
+    while True:
+        end = data.index(b"\r\n", at)
+        size = int(data[at:end], 16)
+        if size == 0:
+            assert data[end:] == b"\r\n\r\n", data[end:end + 50]
+            return b"".join(out)
+        assert data[end + 2 + size:end + 4 + size] == b"\r\n"
+        out.append(data[end + 2:end + 2 + size])
+        at = end + 4 + size
+
+
+class Writers(Case):
+    def test_HTTP_7_one_writer_per_socket(self):
+        asyncio.run(self.play())
+
+    async def play(self):
+        server = await asyncio.start_server(relay, "127.0.0.1", 0, backlog=1024)
+        tier = {"models": ["m"], "priority": 1, "timeout": 120, "concurrency_limit": 1000, "rpm_limit": 100000}
+        router = await asyncio.to_thread(self.serve, {
+            "providers": {"u": {"kind": "openai", "base_url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+                                "api_key": "k"}},
+            "models": {"m": {"provider": "u", "model": "real"}},
+            "task_groups": {"g": {"echelon1": tier}}}, env={"ECHELON_TEST_SILENCE_MS": "10"})
+        bodies = await asyncio.gather(*[self.read(router.url, i) for i in range(STREAMS)])
+        comments = 0
+        for i, body in enumerate(bodies):
+            blocks = body.decode().split("\n\n")
+            self.assertEqual(blocks.pop(), "")
+            self.assertEqual(blocks.pop(), "data: [DONE]")
+            comments += blocks.count(": keep-alive")
+            events = [json.loads(b.removeprefix("data: ")) for b in blocks if b != ": keep-alive"]
+            text = "".join(e["choices"][0]["delta"].get("content") or "" for e in events)
+            self.assertEqual(text, "".join(f"s{i}:{n} " for n in range(CHUNKS)))
+        self.assertGreater(comments, 0)
+        server.close()
+
+    @staticmethod
+    async def read(url, i):
+        body = json.dumps({"model": "g", "stream": True, "messages": [{"role": "user", "content": f"s{i}"}]}).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]), limit=1 << 14)
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        data = b""
+        while piece := await reader.read(1 << 14):
+            data += piece
+            if i % 2:
+                await asyncio.sleep(0.01)  # A slow reader.
+        writer.close()
+        return unchunk(data)
+
+
+class Slow(Case):
+    """docs/configuration.md: server.header_timeout and server.body_timeout."""
+
+    def test_HTTP_8_slow_senders_are_cut_and_disturb_nobody(self):
+        self.upstream(steps.ok())
+        router = self.serve(server={"header_timeout": 3, "body_timeout": 3})
+        waits, slowest = asyncio.run(self.play(int(router.url.rsplit(":", 1)[1])))
+        for wait in waits:
+            self.assertTook(wait, 0, 4.5)
+        self.assertLess(slowest, 1)
+        self.assertOk(router.chat())
+
+    async def play(self, port):
+        head = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{", b" ")
+        kinds = [(b"GET /v1/models HTTP/1.1\r\nHost: x\r\n", b"a")] * 500 + [head] * 100 + [(b"", b"")] * 100
+        over = asyncio.Event()
+        good = asyncio.create_task(self.good(port, over))
+        waits = await asyncio.gather(*[self.dribble(port, *k) for k in kinds])
+        over.set()
+        return waits, await good
+
+    @staticmethod
+    async def dribble(port, first, then):
+        """A byte now and then until the router has had enough; how long that took."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        start = time.monotonic()
+        writer.write(first)
+        while time.monotonic() < start + 20:
+            try:
+                if not await asyncio.wait_for(reader.read(4096), 0.5):
+                    break
+            except asyncio.TimeoutError:
+                writer.write(then)
+            except OSError:
+                break
+        writer.close()
+        return time.monotonic() - start
+
+    @staticmethod
+    async def good(port, over):
+        slowest = 0.0
+        body = json.dumps(client.prompt()).encode()
+        while not over.is_set():
+            start = time.monotonic()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert (await reader.read(-1)).startswith(b"HTTP/1.1 200")
+            writer.close()
+            slowest = max(slowest, time.monotonic() - start)
+            await asyncio.sleep(0.3)
+        return slowest
+
+
+class Addresses(Case):
+    def serve_at(self, base):
+        settings = {"task_groups": {"g": {"echelon1": {"models": ["m"], "priority": 1}}}, "providers": {"u": {"kind": "openai", "base_url": base, "api_key": "k"}},
+                    "models": {"m": {"provider": "u", "model": "real"}},
+                    "global_fallback": {"retry_delay": 0.0}}
+        return self.serve(settings)
+
+    def test_HTTP_9_IPv6_literals_in_base_urls_work(self):
+        u = self.upstream(steps.ok(), address="::1")
+        for path in ("", "/v1", "/v1/"):
+            with self.subTest(path):
+                self.assertOk(self.serve_at(u.url + path).chat("m"), "ok")
+                hit = u.hits[-1]
+                self.assertEqual((hit.path, hit.header("host")), ("/v1/chat/completions", f"[::1]:{u.port}"))
+
+    def test_HTTP_9_no_port_means_port_80(self):
+        """Nothing listens there; what matters is where the router tried."""
+        router = self.serve_at("http://[::1]")
+        self.assertError(router.chat("m"), 502)
+        self.assertIn("[::1]:80", router.log())
+
+    def test_HTTP_9_bad_urls_are_refused_at_the_start(self):
+        for base in ("http://::1:80", "http://[::1", "localhost:80"):
+            with self.subTest(base), self.assertRaisesRegex(RuntimeError, "base_url"):
+                self.serve_at(base)
+
+    def test_HTTP_9_the_router_listens_on_IPv6_and_on_both(self):
+        self.upstream(steps.ok())
+        self.assertOk(self.serve(listen="[::1]:0").chat(), "ok")
+        both = self.serve(listen="[::]:0")
+        for host in ("127.0.0.1", "[::1]"):
+            self.assertOk(client.chat(f"http://{host}:{both.url.rsplit(':', 1)[1]}"), "ok")
+
+
+if __name__ == "__main__":
+    main()
