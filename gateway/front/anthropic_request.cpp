@@ -48,7 +48,8 @@ void add_sampling(const object_reader& body, json& out) {
   out["max_tokens"] = *body.integer("max_tokens", 1);
   for (const auto* key : {"temperature", "top_p"})
     if (body.number(key)) out[key] = *body.find(key);
-  if (const auto top_k = body.integer("top_k", 0)) out["top_k"] = *top_k;
+  // -1 is how some clients say that they want no limit.
+  if (const auto top_k = body.integer("top_k", -1); top_k && *top_k >= 0) out["top_k"] = *top_k;
   if (const auto* stops = body.array("stop_sequences"); stops && !stops->empty()) {
     for (std::size_t i = 0; i < stops->size(); ++i)
       if (!(*stops)[i].is_string())

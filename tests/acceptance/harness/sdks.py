@@ -27,18 +27,28 @@ def _install(name, pins, commands):
     return folder
 
 
+def node_folder():
+    """Where npm's packages are."""
+    return _install("node", SDK / "package.json", lambda _: [
+        ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]])
+
+
+def python_folder():
+    """Where PyPI's packages are; raises subprocess.CalledProcessError if it cannot be reached."""
+    return _install("python", SDK / "requirements.txt", lambda f: [
+        [sys.executable, "-m", "venv", f / "venv"],
+        [f / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", "requirements.txt"]])
+
+
 def node():
     """Returns act(base_url, key, action, model) by npm's `openai`."""
-    folder = _install("node", SDK / "package.json", lambda _: [
-        ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]])
+    folder = node_folder()
     return lambda *args: _act("node", SDK / "openai_node.mjs", folder, *args)
 
 
 def python():
     """The same by PyPI's `openai` and `anthropic`."""
-    folder = _install("python", SDK / "requirements.txt", lambda f: [
-        [sys.executable, "-m", "venv", f / "venv"],
-        [f / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", "requirements.txt"]])
+    folder = python_folder()
     return lambda *args: _act(folder / "venv/bin/python", SDK / "openai_python.py", *args)
 
 

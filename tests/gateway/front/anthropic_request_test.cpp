@@ -70,6 +70,8 @@ TEST_CASE("sampling fields are renamed or kept", "[front][anthropic]") {
   CHECK(body["temperature"] == 0.3);
   CHECK(body["top_p"] == 0.9);
   CHECK(body["top_k"] == 40);
+  CHECK_FALSE(canonical({{"top_k", -1}}).contains("top_k"));
+  CHECK(fault(uut, body_with({{"top_k", -2}})) == "top_k");
   CHECK(body["stop"] == json{"x", "y"});
   CHECK(body["user"] == "u1");
   CHECK(body["reasoning_effort"] == "high");

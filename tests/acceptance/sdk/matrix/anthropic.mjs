@@ -1,0 +1,34 @@
+// npm `@anthropic-ai/sdk`: messages. The API has no JSON mode without a schema.
+export async function drive({ load, base, key, ask }) {
+  const { default: Anthropic } = await load("@anthropic-ai/sdk");
+  const client = new (Anthropic.Anthropic ?? Anthropic)({ baseURL: base, apiKey: key, maxRetries: 0, timeout: 20000 });
+  const tools = [{ name: "f", description: "d", input_schema: ask.parameters }];
+
+  async function say(model, stream, messages, fields = {}) {
+    const body = { model, messages, system: ask.system, max_tokens: 3000, ...fields };
+    const answer = stream ? await client.messages.stream(body).finalMessage() : await client.messages.create(body);
+    const of = (type) => answer.content.filter((x) => x.type === type);
+    return { text: of("text").map((x) => x.text).join(""), thought: of("thinking").map((x) => x.thinking).join(""),
+      content: answer.content, calls: of("tool_use"), finish: answer.stop_reason,
+      usage: [answer.usage.input_tokens, answer.usage.output_tokens] };
+  }
+  const user = (content) => [{ role: "user", content }];
+
+  return {
+    text: async (model, stream, cell) => say(model, stream, user(cell)),
+    tools: async (model, stream, cell) => {
+      const first = await say(model, stream, user(cell), { tools, tool_choice: { type: "any" } });
+      const call = first.calls[0];
+      const back = { type: "tool_result", tool_use_id: call.id, content: ask.result(call.input) };
+      const turns = [...user(cell), { role: "assistant", content: first.content }, { role: "user", content: [back] }];
+      return { ...(await say(model, stream, turns, { tools })), call: [call.name, call.input], stopped: first.finish };
+    },
+    schema: async (model, stream, cell) => say(model, stream, user(cell), {
+      output_config: { format: { type: "json_schema", schema: ask.schema } } }),
+    thinking: async (model, stream, cell) => say(model, stream, user(cell), {
+      thinking: { type: "enabled", budget_tokens: 2000 } }),
+    image: async (model, stream, cell) => say(model, stream, user([
+      { type: "text", text: cell },
+      { type: "image", source: { type: "base64", media_type: "image/png", data: ask.image } }])),
+  };
+}

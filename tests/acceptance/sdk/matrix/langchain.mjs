@@ -1,0 +1,39 @@
+// What both chat models of LangChain share.
+export async function langchain({ load, ask }, make, { picture, required, schema, thinking }) {
+  const { HumanMessage, SystemMessage, ToolMessage } = await load("@langchain/core/messages");
+  const tool = { name: "f", description: "d", schema: ask.parameters };
+  const start = (content) => [new SystemMessage(ask.system), new HumanMessage({ content })];
+  const parts = (message) => Array.isArray(message.content) ? message.content
+    : [{ type: "text", text: message.content }];
+
+  async function answer(model, stream, messages) {
+    if (!stream) return model.invoke(messages);
+    let whole = null;
+    for await (const chunk of await model.stream(messages)) whole = whole ? whole.concat(chunk) : chunk;
+    return whole;
+  }
+  function told(message) {
+    const usage = message.usage_metadata;
+    const meta = message.response_metadata;
+    return { text: parts(message).filter((x) => x.type === "text").map((x) => x.text).join(""),
+      thought: parts(message).filter((x) => x.type === "thinking").map((x) => x.thinking).join(""),
+      finish: meta.finish_reason ?? meta.stop_reason ?? message.additional_kwargs.stop_reason,
+      usage: [usage.input_tokens, usage.output_tokens] };
+  }
+  const features = {
+    text: async (name, stream, cell) => told(await answer(make(name), stream, start(cell))),
+    tools: async (name, stream, cell) => {
+      const first = await answer(make(name).bindTools([tool], { tool_choice: required }), stream, start(cell));
+      const call = first.tool_calls[0];
+      const back = new ToolMessage({ tool_call_id: call.id, content: ask.result(call.args) });
+      const last = await answer(make(name).bindTools([tool]), stream, [...start(cell), first, back]);
+      return { ...told(last), call: [call.name, call.args], stopped: told(first).finish };
+    },
+    image: async (name, stream, cell) => told(await answer(make(name), stream, start([{ type: "text", text: cell }, picture]))),
+  };
+  if (schema)
+    features.schema = async (name, stream, cell) => told(await answer(make(name).withConfig(schema), stream, start(cell)));
+  if (thinking)
+    features.thinking = async (name, stream, cell) => told(await answer(make(name, thinking), stream, start(cell)));
+  return features;
+}

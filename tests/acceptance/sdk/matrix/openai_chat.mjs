@@ -1,0 +1,55 @@
+// npm `openai`: chat completions and embeddings.
+export async function drive({ load, base, key, ask }) {
+  const { default: OpenAI } = await load("openai");
+  const client = new (OpenAI.OpenAI ?? OpenAI)({ baseURL: base + "/v1", apiKey: key, maxRetries: 0, timeout: 20000 });
+  const tools = [{ type: "function", function: { name: "f", description: "d", parameters: ask.parameters } }];
+
+  async function say(model, stream, content, fields = {}) {
+    const body = { model, messages: [{ role: "system", content: ask.system }, ...content], max_tokens: 3000, ...fields };
+    if (!stream) {
+      const answer = await client.chat.completions.create(body);
+      const { message, finish_reason } = answer.choices[0];
+      return { text: message.content, thought: message.reasoning_content, calls: message.tool_calls ?? [], message,
+        finish: finish_reason, usage: [answer.usage.prompt_tokens, answer.usage.completion_tokens] };
+    }
+    const got = { text: "", thought: "", calls: [], finish: null, usage: null };
+    for await (const chunk of await client.chat.completions.create(
+        { ...body, stream: true, stream_options: { include_usage: true } })) {
+      if (chunk.usage) got.usage = [chunk.usage.prompt_tokens, chunk.usage.completion_tokens];
+      const choice = chunk.choices[0];
+      if (!choice) continue;
+      got.text += choice.delta.content ?? "";
+      got.thought += choice.delta.reasoning_content ?? "";
+      got.finish = choice.finish_reason ?? got.finish;
+      for (const piece of choice.delta.tool_calls ?? []) {
+        const call = (got.calls[piece.index] ??= { id: "", type: "function", function: { name: "", arguments: "" } });
+        call.id += piece.id ?? "";
+        call.function.name += piece.function?.name ?? "";
+        call.function.arguments += piece.function?.arguments ?? "";
+      }
+    }
+    return { ...got, message: { role: "assistant", content: got.text || null, tool_calls: got.calls } };
+  }
+  const user = (content) => [{ role: "user", content }];
+
+  return {
+    text: async (model, stream, cell) => say(model, stream, user(cell)),
+    tools: async (model, stream, cell) => {
+      const first = await say(model, stream, user(cell), { tools, tool_choice: "required" });
+      const call = first.calls[0];
+      const back = { role: "tool", tool_call_id: call.id, content: ask.result(JSON.parse(call.function.arguments)) };
+      const last = await say(model, stream, [...user(cell), first.message, back], { tools });
+      return { ...last, call: [call.function.name, JSON.parse(call.function.arguments)], stopped: first.finish };
+    },
+    json: async (model, stream, cell) => say(model, stream, user(cell), { response_format: { type: "json_object" } }),
+    schema: async (model, stream, cell) => say(model, stream, user(cell), {
+      response_format: { type: "json_schema", json_schema: { name: "s", strict: true, schema: ask.schema } } }),
+    thinking: async (model, stream, cell) => say(model, stream, user(cell), { reasoning_effort: "low" }),
+    image: async (model, stream, cell) => say(model, stream, user([
+      { type: "text", text: cell }, { type: "image_url", image_url: { url: "data:image/png;base64," + ask.image } }])),
+    embeddings: async (model, _, cell) => {
+      const answer = await client.embeddings.create({ model, input: [cell, "b"] });
+      return { vectors: answer.data.map((row) => row.embedding) };
+    },
+  };
+}
