@@ -181,7 +181,7 @@ asio::awaitable<void> upstream_attempt::read_failure(const providers::adapter& w
 
 asio::awaitable<void> upstream_attempt::read_plain(const providers::adapter& wire) {
   const auto body = co_await read_all(terms_.config.server.max_reply_bytes, false);
-  auto reply = wire.parse(terms_.request, body);
+  auto reply = providers::read_plain(wire, terms_.request, body, unix_seconds(terms_.wall));
   finished_ = true;
   if (reply.failure) {
     fail(std::move(*reply.failure));

@@ -133,6 +133,11 @@ public:
   decode_stream(const canonical_request& request, std::int64_t created) const = 0;
 };
 
+/// As adapter::parse(); a server that answers a plain call with a stream of events is understood
+/// too.
+[[nodiscard]] plain_reply read_plain(const adapter& wire, const canonical_request& request,
+                                     std::string_view body, std::int64_t created);
+
 /// The adapter of a kind; lives as long as the process. A simulator speaks OpenAI's format.
 [[nodiscard]] const adapter& adapter_for(config::provider_kind kind);
 

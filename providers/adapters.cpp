@@ -1,4 +1,5 @@
 #include "providers/anthropic.hpp"
+#include "providers/chunks.hpp"
 #include "providers/gemini.hpp"
 #include "providers/openai.hpp"
 
@@ -15,6 +16,37 @@ const adapter& adapter_for(config::provider_kind kind) {
   case config::provider_kind::simulator: break;
   }
   return openai;
+}
+
+namespace {
+
+bool is_event_stream(std::string_view body) {
+  const auto start = body.find_first_not_of("\xEF\xBB\xBF \t\r\n");
+  if (start == std::string_view::npos) return false;
+  const auto line = body.substr(start);
+  return line.starts_with("data:") || line.starts_with("event:") || line.starts_with(':');
+}
+
+} // namespace
+
+plain_reply read_plain(const adapter& wire, const canonical_request& request, std::string_view body,
+                       std::int64_t created) {
+  if (request.op != operation::chat || !is_event_stream(body)) return wire.parse(request, body);
+  const auto decoder = wire.decode_stream({operation::chat, nlohmann::json(), true}, created);
+  auto update = decoder->feed(body);
+  auto chunks = std::move(update.chunks);
+  plain_reply reply;
+  reply.usage = update.usage;
+  reply.failure = std::move(update.failure);
+  if (!update.finished && !reply.failure) {
+    auto last = decoder->finish();
+    for (auto& chunk : last.chunks)
+      chunks.push_back(std::move(chunk));
+    if (last.usage) reply.usage = last.usage;
+    reply.failure = std::move(last.failure);
+  }
+  if (!reply.failure) reply.body = completion_of(chunks);
+  return reply;
 }
 
 } // namespace echelon::providers

@@ -72,6 +72,7 @@ public:
   void add(const json& message, const std::string& path) {
     const auto role = text_of(message, "role");
     const auto& content = member(message, "content");
+    if (role != "tool") add_results();
     if (role == "system" || role == "developer") {
       for (auto& part : content_parts(content, path + ".content"))
         system_.push_back(std::move(part));
@@ -85,7 +86,8 @@ public:
       add_calls(message, path, parts);
       add_turn(contents_, "model", std::move(parts));
     } else if (role == "tool") {
-      add_turn(contents_, "user", result(message, path));
+      const auto& call = call_of(message, path);
+      results_.emplace(call.position, result(call.name, message, path));
     } else {
       throw no_form_for(path + ".role",
                         "Gemini models know no role '" + std::string{cut_utf8(role, 40)} + "'.");
@@ -93,6 +95,7 @@ public:
   }
 
   gemini_turns take() {
+    add_results();
     if (contents_.empty())
       throw wrong_field("messages", "'messages' must hold more than instructions.");
     gemini_turns turns;
@@ -102,12 +105,17 @@ public:
   }
 
 private:
+  struct known_call {
+    std::size_t position = 0; // Among all calls of the conversation.
+    std::string name;
+  };
+
   void add_calls(const json& message, const std::string& path, json& parts) {
     const auto& calls = member(message, "tool_calls");
     if (!calls.is_array()) return;
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const auto name = text_of(member(calls[i], "function"), "name");
-      names_[text_of(calls[i], "id")] = name;
+      calls_[text_of(calls[i], "id")] = {calls_.size(), name};
       json part{{"functionCall",
                  {{"name", name},
                   {"args", arguments_object(calls[i], path_of(path + ".tool_calls", i))}}}};
@@ -118,12 +126,22 @@ private:
     }
   }
 
-  // Gemini knows calls by their function's name.
-  json result(const json& message, const std::string& path) {
-    const auto name = names_.find(text_of(message, "tool_call_id"));
-    if (name == names_.end())
+  const known_call& call_of(const json& message, const std::string& path) const {
+    const auto call = calls_.find(text_of(message, "tool_call_id"));
+    if (call == calls_.end())
       throw wrong_field(path + ".tool_call_id",
                         "'" + path + ".tool_call_id' names no tool call of an earlier message.");
+    return call->second;
+  }
+
+  // Gemini knows calls by their function's name and their order alone: results take that order.
+  void add_results() {
+    for (auto& [position, parts] : results_)
+      add_turn(contents_, "user", std::move(parts));
+    results_.clear();
+  }
+
+  static json result(const std::string& name, const json& message, const std::string& path) {
     std::string text;
     json others = json::array();
     for (auto& part : content_parts(member(message, "content"), path + ".content")) {
@@ -134,8 +152,8 @@ private:
     }
     auto response = parse_json(text);
     if (!response.is_object()) response = {{"result", std::move(text)}};
-    json parts = json::array(
-        {{{"functionResponse", {{"name", name->second}, {"response", std::move(response)}}}}});
+    json parts =
+        json::array({{{"functionResponse", {{"name", name}, {"response", std::move(response)}}}}});
     for (auto& part : others)
       parts.push_back(std::move(part));
     return parts;
@@ -143,7 +161,8 @@ private:
 
   json system_ = json::array();
   json contents_ = json::array();
-  std::map<std::string, std::string> names_; // By call id.
+  std::map<std::string, known_call> calls_;  // By id.
+  std::multimap<std::size_t, json> results_; // Of the turn before, by the call's position.
 };
 
 } // namespace

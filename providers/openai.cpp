@@ -15,8 +15,12 @@ using nlohmann::json;
 namespace {
 
 // Fields of the canonical form that OpenAI does not know and would refuse.
-void strip_extensions(json& body, bool keep_extra_content, std::vector<std::string>& dropped) {
-  if (body.erase("thinking") > 0) dropped.emplace_back("thinking");
+void strip_extensions(json& body, const attempt_context& context,
+                      std::vector<std::string>& dropped) {
+  const bool keep_extra_content = contains_text(context.provider.base_url, "googleapis");
+  // For models that think by effort it was translated to that.
+  const bool said = context.model.thinking == "effort" && has(body, "reasoning_effort");
+  if (body.erase("thinking") > 0 && !said) dropped.emplace_back("thinking");
   const auto messages = body.find("messages");
   if (messages == body.end() || !messages->is_array()) return;
   for (auto& message : *messages) {
@@ -91,8 +95,7 @@ built_request openai_adapter::build(const canonical_request& request,
     const bool chat = request.op == operation::chat;
     if (chat) {
       fill(body, context);
-      strip_extensions(body, contains_text(context.provider.base_url, "googleapis"),
-                       result.dropped);
+      strip_extensions(body, context, result.dropped);
       fill_stream(body, request.stream);
     }
     header_list auth;

@@ -162,6 +162,22 @@ class Lines(Case):
                     self.assertEqual(router.chat().text == text, True)
 
 
+    def test_SSE_4_a_stream_in_answer_to_a_plain_request_is_read_to_its_end(self):
+        for kind in wires.KINDS:
+            with self.fresh(kind):
+                text = "0123456789" * 110_000
+                u = self.upstream(wires.play(*wires.stream(kind, text, "!")), kind=kind)
+                router = self.serve(every={"timeout": 30})
+                reply = router.chat()
+                self.assertOk(reply)
+                self.assertEqual((reply.text == text + "!", reply.json()["object"]), (True, "chat.completion"))
+                body = {"model": "g", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+                reply = router.post("/v1/messages", body)
+                self.assertEqual((reply.status, reply.json()["content"][0]["text"] == text + "!"), (200, True))
+                u.play(wires.play(*wires.stream(kind, "cut")[:-2 if kind == "openai" else -1]))
+                self.assertError(router.chat(), 502)
+
+
 class Silences(Case):
     def test_SSE_7_long_silences_are_bridged_by_comments(self):
         self.upstream(steps.pieces(wires.content("openai", "a"), then=lambda x: (

@@ -36,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.body = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
   request.stream = (data[0] & 4U) != 0;
   if ((data[0] & 8U) != 0) request.op = providers::operation::embeddings;
+  if ((data[0] & 32U) != 0) request.native = providers::native_request{request.body, {}, {}, {}};
   if (request.stream) {
     stream(wire, request, text, 1 + data[1] % 64U);
   } else if ((data[0] & 16U) != 0) {
