@@ -85,6 +85,41 @@ class Writers(Case):
         return unchunk(data)
 
 
+class BackPressure(Case):
+    def test_a_client_that_does_not_read_stops_the_upstream_and_costs_little(self):
+        sent = []
+
+        def flood(x):
+            x.sse_head()
+            event = steps.event(steps.delta("y" * 60000))
+            for _ in range(1500):  # 90 MB
+                x.chunk(event)
+                sent.append(len(event))
+            x.chunk(steps.event(steps.delta(finish="stop")) + steps.event("[DONE]"))
+            x.end()
+        self.upstream(flood)
+        router = self.serve(every={"timeout": 60})
+        before = router.rss()
+        with client.Connection(router.url) as c:
+            c.send("POST", "/v1/chat/completions", client.prompt(stream=True))
+            head = c.head()
+            self.assertTrue(c.piece(head))
+
+            def still():
+                """Nothing more goes out."""
+                count = len(sent)
+                time.sleep(0.5)
+                return len(sent) == count
+            self.assertTrue(client.until(still, 20))
+            # What the sockets of the kernel hold on both hops, and little of ours.
+            self.assertLess(sum(sent), 40e6)
+            self.assertLess(router.rss() - before, 30e6)
+            while len(head.body) < 15e6:
+                self.assertTrue(c.piece(head))
+            self.assertLess(router.rss() - before, 30e6)
+        self.assertTrue(client.until(lambda: router.in_flight() == 0))
+
+
 class Slow(Case):
     """docs/configuration.md: server.header_timeout and server.body_timeout."""
 
