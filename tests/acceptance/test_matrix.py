@@ -9,7 +9,7 @@ import os
 import pathlib
 import subprocess
 
-from harness import brain, sdks
+from harness import brain, sdks, sent
 from harness.case import Case, main
 from harness.wires import KINDS
 
@@ -104,6 +104,8 @@ class Matrix(Case):
         self.assertEqual((got["finish"], got["usage"]), (ends["stop"], usage))
         self.assertTrue(first["system"].startswith("be brief"), first)
         self.assertEqual(len(seen), 2 if feature == "tools" else 1)
+        for hit in self.brain.hits[cell]:
+            sent.check(hit, feature, mode == "stream")
         if feature == "tools":
             self.assertEqual((first["tools"], last["tools"], last["result"]), (["f"], ["f"], "42"))
             self.assertEqual(first["choice"], {"openai": "required", "anthropic": "any", "gemini": "ANY"}[kind])

@@ -161,10 +161,10 @@ WRITE = {"openai": _openai, "anthropic": _anthropic, "gemini": _gemini}
 
 
 class Brain:
-    """Answers hits of an upstream; `seen[cell]` is the list of what its requests meant."""
+    """Answers hits of an upstream; `seen[cell]` is the list of what its requests meant, `hits[cell]` of the requests."""
 
     def __init__(self):
-        self.seen = {}
+        self.seen, self.hits = {}, {}
 
     def __call__(self, hit):
         kind, body = hit.upstream.kind, hit.json()
@@ -176,6 +176,7 @@ class Brain:
         except (KeyError, TypeError, IndexError) as wrong:
             return steps.error(400, steps.failure(f"not understood: {wrong!r} in {json.dumps(body)[:2000]}"))
         self.seen.setdefault(seen["prompt"], []).append(seen)
+        self.hits.setdefault(seen["prompt"], []).append(hit)
         answer = WRITE[kind](*decide(seen), stream)
         return wires.play(*answer) if stream else lambda x: x.reply(200, answer)
 

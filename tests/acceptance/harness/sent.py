@@ -1,0 +1,106 @@
+"""What each provider's documentation asks of a request: one function a kind, which raises AssertionError."""
+import json
+
+PARAMETERS = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def same(got, wanted, what):
+    assert got == wanted, f"{what}: {got!r}, not {wanted!r}"
+
+
+def alike(schema, wanted):
+    """Keywords that an SDK adds, such as $schema, are its own affair."""
+    same({k: schema.get(k) for k in wanted}, wanted, "schema")
+
+
+def parts(message):
+    content = message.get("content") or []
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def openai(hit, feature, stream):
+    body = hit.json()
+    same(hit.path, "/v1/chat/completions", "path")
+    same(hit.header("authorization"), f"Bearer {hit.upstream.key}", "key")
+    same((body["model"], bool(body.get("stream"))), ("real-openai", stream), "model and stream")
+    assert not stream or body["stream_options"]["include_usage"] is True, body
+    known = {"role", "content", "tool_calls", "tool_call_id", "name", "refusal"}
+    for message in body["messages"]:
+        assert set(message) <= known, f"fields that OpenAI does not know: {set(message) - known}"
+    if feature == "tools":
+        tool, = body["tools"]
+        same((tool["type"], tool["function"]["name"], tool["function"]["description"]), ("function", "f", "d"), "tool")
+        alike(tool["function"]["parameters"], PARAMETERS)
+        for before, after in zip(body["messages"], body["messages"][1:]):
+            if after["role"] == "tool":
+                call, = before["tool_calls"]
+                same((call["id"], json.loads(call["function"]["arguments"])), (after["tool_call_id"], {"x": 1}), "call")
+    elif feature == "schema":
+        form = body["response_format"]["json_schema"]
+        assert form["name"], form
+        alike(form["schema"], SCHEMA)
+    elif feature == "image":
+        same([p["image_url"]["url"] for m in body["messages"] for p in parts(m) if p["type"] == "image_url"],
+             ["data:image/png;base64," + IMAGE], "image")
+    elif feature == "thinking":
+        same((body["reasoning_effort"], "thinking" in body, "max_tokens" in body), ("low", False, False), "thinking")
+
+
+def anthropic(hit, feature, stream):
+    body = hit.json()
+    same(hit.path, "/v1/messages", "path")
+    same((hit.header("x-api-key"), hit.header("anthropic-version")), (hit.upstream.key, "2023-06-01"), "headers")
+    same((body["model"], bool(body.get("stream"))), ("real-anthropic", stream), "model and stream")
+    assert {m["role"] for m in body["messages"]} <= {"user", "assistant"}, body
+    if feature == "tools":
+        tool, = body["tools"]
+        same((tool["name"], tool["description"]), ("f", "d"), "tool")
+        alike(tool["input_schema"], PARAMETERS)
+        results = [p for m in body["messages"] for p in parts(m) if p["type"] == "tool_result"]
+        calls = [p for m in body["messages"] for p in parts(m) if p["type"] == "tool_use"]
+        same([(c["id"], c["name"], c["input"]) for c in calls], [(r["tool_use_id"], "f", {"x": 1}) for r in results], "calls")
+    elif feature == "schema":
+        same(body["output_config"]["format"]["type"], "json_schema", "format")
+        alike(body["output_config"]["format"]["schema"], SCHEMA)
+    elif feature == "image":
+        same([p["source"] for m in body["messages"] for p in parts(m) if p["type"] == "image"],
+             [{"type": "base64", "media_type": "image/png", "data": IMAGE}], "image")
+    elif feature == "thinking":
+        same(body["thinking"]["type"], "enabled", "thinking")
+        assert 1024 <= body["thinking"]["budget_tokens"] < body["max_tokens"], body
+        assert body.get("temperature", 1) == 1 and "top_k" not in body, body
+
+
+def gemini(hit, feature, stream):
+    body = hit.json()
+    config = body.get("generationConfig", {})
+    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    same(hit.path, "/v1beta/models/real-gemini:" + verb, "path")
+    same(hit.header("x-goog-api-key"), hit.upstream.key, "key")
+    assert {c["role"] for c in body["contents"]} <= {"user", "model"}, body
+    found = [p for c in body["contents"] for p in c["parts"]]
+    if feature == "tools":
+        tool, = body["tools"][0]["functionDeclarations"]
+        same((tool["name"], tool["description"]), ("f", "d"), "tool")
+        alike(tool.get("parameters") or tool["parametersJsonSchema"], PARAMETERS)
+        calls = [(p["functionCall"]["name"], p["functionCall"]["args"]) for p in found if "functionCall" in p]
+        same(calls, [(p["functionResponse"]["name"], {"x": 1}) for p in found if "functionResponse" in p], "calls")
+    elif feature in ("json", "schema"):
+        same(config["responseMimeType"], "application/json", "format")
+        if feature == "schema":
+            alike(config["responseJsonSchema"], SCHEMA)
+    elif feature == "image":
+        same([p["inlineData"] for p in found if "inlineData" in p], [{"mimeType": "image/png", "data": IMAGE}], "image")
+    elif feature == "thinking":
+        assert config["thinkingConfig"]["includeThoughts"] is True, config
+
+
+CHECK = {"openai": openai, "anthropic": anthropic, "gemini": gemini}
+
+
+def check(hit, feature, stream):
+    """Also that nothing of the client's own key goes on."""
+    assert b"client-key" not in hit.body and all("client-key" not in v for _, v in hit.headers), hit.headers
+    CHECK[hit.upstream.kind](hit, feature, stream)
