@@ -85,7 +85,7 @@ def decide(seen):
     if seen["result"] is not None:
         return f"result {seen['result']}", False, False
     if seen["tools"]:
-        return None, True, False
+        return None, True, bool(seen["thinking"])
     if seen["json"]:
         return '{"a":1}', False, False
     if seen["image"]:
@@ -149,7 +149,7 @@ def _anthropic(text, called, thought, stream):
 def _gemini(text, called, thought, stream):
     parts = [{"text": THOUGHT, "thought": True}] if thought else []
     parts += [{"text": t} for t in ([text[:3], text[3:]] if stream else [text])] if text else []
-    parts += [{"functionCall": {"name": "f", "args": {"x": 1}}}] if called else []
+    parts += [{"functionCall": {"name": "f", "args": {"x": 1}}, "thoughtSignature": SIGNATURE}] if called else []
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}
     if not stream:
         return wires.encode({**wires.candidate(parts=parts, finish="STOP"), "usageMetadata": usage})

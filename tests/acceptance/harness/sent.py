@@ -29,7 +29,7 @@ def openai(hit, feature, stream):
     known = {"role", "content", "tool_calls", "tool_call_id", "name", "refusal"}
     for message in body["messages"]:
         assert set(message) <= known, f"fields that OpenAI does not know: {set(message) - known}"
-    if feature == "tools":
+    if feature in ("tools", "signed"):
         tool, = body["tools"]
         same((tool["type"], tool["function"]["name"], tool["function"]["description"]), ("function", "f", "d"), "tool")
         alike(tool["function"]["parameters"], PARAMETERS)
@@ -54,7 +54,7 @@ def anthropic(hit, feature, stream):
     same((hit.header("x-api-key"), hit.header("anthropic-version")), (hit.upstream.key, "2023-06-01"), "headers")
     same((body["model"], bool(body.get("stream"))), ("real-anthropic", stream), "model and stream")
     assert {m["role"] for m in body["messages"]} <= {"user", "assistant"}, body
-    if feature == "tools":
+    if feature in ("tools", "signed"):
         tool, = body["tools"]
         same((tool["name"], tool["description"]), ("f", "d"), "tool")
         alike(tool["input_schema"], PARAMETERS)
@@ -81,7 +81,7 @@ def gemini(hit, feature, stream):
     same(hit.header("x-goog-api-key"), hit.upstream.key, "key")
     assert {c["role"] for c in body["contents"]} <= {"user", "model"}, body
     found = [p for c in body["contents"] for p in c["parts"]]
-    if feature == "tools":
+    if feature in ("tools", "signed"):
         tool, = body["tools"][0]["functionDeclarations"]
         same((tool["name"], tool["description"]), ("f", "d"), "tool")
         alike(tool.get("parameters") or tool["parametersJsonSchema"], PARAMETERS)
@@ -95,6 +95,20 @@ def gemini(hit, feature, stream):
         same([p["inlineData"] for p in found if "inlineData" in p], [{"mimeType": "image/png", "data": IMAGE}], "image")
     elif feature == "thinking":
         assert config["thinkingConfig"]["includeThoughts"] is True, config
+
+
+def signature(hit):
+    """What the second request of a loop gives back beside the call: the signature of the thought before it."""
+    body = hit.json()
+    if hit.upstream.kind == "anthropic":
+        if "thinking" not in body:
+            return None
+        content = next(m["content"] for m in body["messages"] if m["role"] == "assistant")
+        same([p["type"] for p in content], ["thinking", "tool_use"], "blocks of the turn")
+        return content[0]["signature"]
+    if hit.upstream.kind == "gemini":
+        return next(p.get("thoughtSignature") for c in body["contents"] for p in c["parts"] if "functionCall" in p)
+    return None
 
 
 CHECK = {"openai": openai, "anthropic": anthropic, "gemini": gemini}

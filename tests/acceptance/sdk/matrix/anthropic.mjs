@@ -14,15 +14,19 @@ export async function drive({ load, base, key, ask }) {
   }
   const user = (content) => [{ role: "user", content }];
 
+  async function loop(model, stream, cell, start, fields = {}) {
+    const first = await say(model, stream, user(cell), { tools, ...start, ...fields });
+    const call = first.calls[0];
+    const back = { type: "tool_result", tool_use_id: call.id, content: ask.result(call.input) };
+    const turns = [...user(cell), { role: "assistant", content: first.content }, { role: "user", content: [back] }];
+    const last = await say(model, stream, turns, { tools, ...fields });
+    return { ...last, call: [call.name, call.input], stopped: first.finish, thought: first.thought };
+  }
+
   return {
     text: async (model, stream, cell) => say(model, stream, user(cell)),
-    tools: async (model, stream, cell) => {
-      const first = await say(model, stream, user(cell), { tools, tool_choice: { type: "any" } });
-      const call = first.calls[0];
-      const back = { type: "tool_result", tool_use_id: call.id, content: ask.result(call.input) };
-      const turns = [...user(cell), { role: "assistant", content: first.content }, { role: "user", content: [back] }];
-      return { ...(await say(model, stream, turns, { tools })), call: [call.name, call.input], stopped: first.finish };
-    },
+    tools: (model, stream, cell) => loop(model, stream, cell, { tool_choice: { type: "any" } }),
+    signed: (model, stream, cell) => loop(model, stream, cell, {}, { thinking: { type: "enabled", budget_tokens: 2000 } }),
     schema: async (model, stream, cell) => say(model, stream, user(cell), {
       output_config: { format: { type: "json_schema", schema: ask.schema } } }),
     thinking: async (model, stream, cell) => say(model, stream, user(cell), {

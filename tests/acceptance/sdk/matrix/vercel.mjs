@@ -14,13 +14,15 @@ export async function vercel({ load, ask }, model, thinking, schemas) {
     const [text, thought, finish, usage, steps] = await Promise.all(
       [got.text, got.reasoningText, got.finishReason, got.usage, got.steps]);
     const call = steps.flatMap((x) => x.toolCalls)[0];
-    return { text, thought: thought ?? "", finish, usage: [usage.inputTokens, usage.outputTokens],
+    return { text, thought: thought ?? steps[0].reasoningText ?? "", finish, usage: [usage.inputTokens, usage.outputTokens],
       call: call && [call.toolName, call.input], stopped: steps[0].finishReason };
   }
   const features = {
     text: (name, stream, cell) => say(name, stream, cell),
     tools: (name, stream, cell) => say(name, stream, cell, { tools: { f }, stopWhen: ai.stepCountIs(2),
       prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? "required" : "auto" }) }),
+    signed: (name, stream, cell) => say(name, stream, cell, { tools: { f }, stopWhen: ai.stepCountIs(2),
+      providerOptions: thinking }),
     thinking: (name, stream, cell) => say(name, stream, cell, { providerOptions: thinking }),
     image: (name, stream, cell) => say(name, stream, [
       { type: "text", text: cell },
