@@ -1,5 +1,5 @@
 // What both chat models of LangChain share.
-export async function langchain({ load, ask }, make, { picture, required, schema, thinking }) {
+export async function langchain({ load, ask }, make, { picture, required, embed, json, schema, thinking }) {
   const { HumanMessage, SystemMessage, ToolMessage } = await load("@langchain/core/messages");
   const tool = { name: "f", description: "d", schema: ask.parameters };
   const start = (content) => [new SystemMessage(ask.system), new HumanMessage({ content })];
@@ -32,6 +32,10 @@ export async function langchain({ load, ask }, make, { picture, required, schema
     tools: (name, stream, cell) => loop(make(name), stream, cell, { tool_choice: required }),
     image: async (name, stream, cell) => told(await answer(make(name), stream, start([{ type: "text", text: cell }, picture]))),
   };
+  if (embed)
+    features.embeddings = async (name, _, cell) => ({ vectors: await embed(name, [cell, "b"]) });
+  if (json)
+    features.json = async (name, stream, cell) => told(await answer(make(name).withConfig(json), stream, start(cell)));
   if (schema)
     features.schema = async (name, stream, cell) => told(await answer(make(name).withConfig(schema), stream, start(cell)));
   if (thinking)

@@ -131,4 +131,5 @@ for model in models.split(","):
             try:
                 print(json.dumps({"cell": cell, "got": getattr(driver, feature)(model, mode == "stream", cell)}))
             except Exception as error:  # The test judges it.
-                print(json.dumps({"cell": cell, "threw": f"{type(error).__name__}: {error}"}))
+                print(json.dumps({"cell": cell, "threw": f"{type(error).__name__}: {error}",
+                                  "status": getattr(error, "status_code", None)}))

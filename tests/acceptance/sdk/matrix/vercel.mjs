@@ -1,5 +1,5 @@
 // What both providers of Vercel's `ai` share. The package runs the tool loop itself.
-export async function vercel({ load, ask }, model, thinking, schemas) {
+export async function vercel({ load, ask }, model, thinking, schemas, embedding) {
   const ai = await load("ai");
   const f = ai.tool({ description: "d", inputSchema: ai.jsonSchema(ask.parameters), execute: async (x) => ask.result(x) });
 
@@ -28,6 +28,18 @@ export async function vercel({ load, ask }, model, thinking, schemas) {
       { type: "text", text: cell },
       { type: "image", image: Buffer.from(ask.image, "base64"), mediaType: "image/png" }]),
   };
+  if (embedding) {
+    features.embeddings = async (name, _, cell) => ({
+      vectors: (await ai.embedMany({ model: embedding(name), values: [cell, "b"], maxRetries: 0 })).embeddings });
+    features.json = async (name, stream, cell) => {
+      const options = { model: model(name), system: ask.system, prompt: cell, output: "no-schema", maxRetries: 0 };
+      const got = stream ? ai.streamObject(options) : await ai.generateObject(options);
+      if (stream) for await (const _ of got.partialObjectStream);
+      const usage = await got.usage;
+      return { text: JSON.stringify(await got.object), finish: await got.finishReason,
+        usage: [usage.inputTokens, usage.outputTokens] };
+    };
+  }
   if (schemas)
     features.schema = async (name, stream, cell) => {
       const options = { model: model(name), system: ask.system, prompt: cell, schema: ai.jsonSchema(ask.schema), maxRetries: 0 };
