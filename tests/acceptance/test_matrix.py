@@ -14,7 +14,7 @@ from harness.case import Case, main
 from harness.wires import KINDS
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "sdk-matrix.md"
-FEATURES = ("text", "tools", "signed", "json", "schema", "thinking", "image", "embeddings")
+FEATURES = ("text", "tools", "signed", "json", "schema", "thinking", "image", "options", "embeddings")
 CHAT = {"stop": "stop", "tools": "tool_calls"}
 MESSAGES = {"stop": "end_turn", "tools": "tool_use"}
 # The SDKs, what they are called in the table, the words they have for ends.
@@ -35,7 +35,7 @@ an upstream that speaks the provider's format. **yes**: plain and streamed, the 
 SDK gave its caller what the upstream said. **-**: the SDK or its API has no such thing. `tools` is the whole loop: a
 forced call, its result sent back, the answer. `signed` is that loop while thinking: the provider's signature of the thought
 goes back to it with the call (OpenAI's has none). `json` is JSON mode, `schema` structured output, `thinking` asks for thoughts
-and shows them, `image` is inline base64.
+and shows them, `image` is inline base64, `options` are a stop word, a temperature, `seed` and `logit_bias`.
 
 """
 NOTES = """
@@ -46,6 +46,7 @@ NOTES = """
 3. What comes back has no signature: Responses' `reasoning` items are left out, and this SDK sends back no fields that it does
    not know. The loop goes on without thinking (Anthropic), or without the signature (Gemini).
 4. A Messages client has no field for the signature of Gemini's calls: the loop goes on without it.
+5. Left out and named in `x-echelon-dropped`: `logit_bias` (Anthropic, Gemini), `seed` (Anthropic).
 """
 
 
@@ -57,6 +58,8 @@ def note(sdk, kind, feature):
         return "3"
     if (kind, feature) == ("gemini", "signed") and sdk.endswith("anthropic"):
         return "4"
+    if feature == "options" and kind != "openai":
+        return "5"
     return None
 
 
@@ -111,6 +114,10 @@ class Matrix(Case):
         got, seen = x["got"], self.brain.seen[cell]
         if feature == "embeddings":
             self.assertEqual((got["vectors"], seen[0]["texts"]), ([[1, -2.5]] * 2, [cell, "b"]))
+            return
+        if feature == "options":
+            self.assertEqual(got["text"], "hello")
+            self.assertEqual(got["dropped"], sent.options(self.brain.hits[cell][0], sdk == "anthropic"))
             return
         ends = names[sdk][1]
         first, last = seen[0], seen[-1]

@@ -111,6 +111,20 @@ def signature(hit):
     return None
 
 
+def options(hit, messages):
+    """The header that must name what was left out. `messages`: the client spoke Anthropic's API."""
+    body = hit.json()
+    got = body.get("generationConfig", {}) if hit.upstream.kind == "gemini" else body
+    names = {"openai": ("stop", "temperature", "top_k"), "anthropic": ("stop_sequences", "temperature", "top_k"),
+             "gemini": ("stopSequences", "temperature", "topK")}[hit.upstream.kind]
+    takes = {"openai": {"seed", "logit_bias"}, "anthropic": {"top_k"}, "gemini": {"seed", "top_k"}}[hit.upstream.kind]
+    same((got.get(names[0]), got.get(names[1])), (["END"], 0.5), "stop and temperature")
+    asked = {"top_k": 5} if messages else {"logit_bias": {"50256": -100}, "seed": 7}
+    for name, value in asked.items():
+        same(got.get(names[2] if name == "top_k" else name), value if name in takes else None, name)
+    return ", ".join(sorted(set(asked) - takes)) or None
+
+
 CHECK = {"openai": openai, "anthropic": anthropic, "gemini": gemini}
 
 

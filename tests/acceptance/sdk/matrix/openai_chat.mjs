@@ -48,6 +48,16 @@ export async function drive({ load, base, key, ask }) {
     text: async (model, stream, cell) => say(model, stream, user(cell)),
     tools: (model, stream, cell) => loop(model, stream, cell, { tool_choice: "required" }),
     signed: (model, stream, cell) => loop(model, stream, cell, {}, { reasoning_effort: "low" }),
+    // What a provider has no word for is named in a header of the answer.
+    options: async (model, stream, cell) => {
+      const { data, response } = await client.chat.completions.create({ model, stream, stop: ["END"], temperature: 0.5,
+        seed: 7, logit_bias: { 50256: -100 }, max_tokens: 3000,
+        messages: [{ role: "system", content: ask.system }, { role: "user", content: cell }] }).withResponse();
+      const pieces = [];
+      if (stream) for await (const chunk of data) pieces.push(chunk.choices[0]?.delta?.content ?? "");
+      return { text: stream ? pieces.join("") : data.choices[0].message.content,
+        dropped: response.headers.get("x-echelon-dropped") };
+    },
     json: async (model, stream, cell) => say(model, stream, user(cell), { response_format: { type: "json_object" } }),
     schema: async (model, stream, cell) => say(model, stream, user(cell), {
       response_format: { type: "json_schema", json_schema: { name: "s", strict: true, schema: ask.schema } } }),
