@@ -37,6 +37,10 @@ def openai(hit, feature, stream):
             if after["role"] == "tool":
                 call, = before["tool_calls"]
                 same((call["id"], json.loads(call["function"]["arguments"])), (after["tool_call_id"], {"x": 1}), "call")
+    elif feature == "forced":
+        tool, = body["tools"]
+        alike(tool["function"]["parameters"], SCHEMA)
+        assert body["tool_choice"] in ("required", {"type": "function", "function": {"name": tool["function"]["name"]}}), body
     elif feature == "schema":
         form = body["response_format"]["json_schema"]
         assert form["name"], form
@@ -61,6 +65,11 @@ def anthropic(hit, feature, stream):
         results = [p for m in body["messages"] for p in parts(m) if p["type"] == "tool_result"]
         calls = [p for m in body["messages"] for p in parts(m) if p["type"] == "tool_use"]
         same([(c["id"], c["name"], c["input"]) for c in calls], [(r["tool_use_id"], "f", {"x": 1}) for r in results], "calls")
+    elif feature == "forced":
+        tool, = body["tools"]
+        alike(tool["input_schema"], SCHEMA)
+        choice = {k: v for k, v in body["tool_choice"].items() if k != "disable_parallel_tool_use"}
+        assert choice in ({"type": "any"}, {"type": "tool", "name": tool["name"]}), body
     elif feature == "schema":
         same(body["output_config"]["format"]["type"], "json_schema", "format")
         alike(body["output_config"]["format"]["schema"], SCHEMA)
@@ -87,6 +96,11 @@ def gemini(hit, feature, stream):
         alike(tool.get("parameters") or tool["parametersJsonSchema"], PARAMETERS)
         calls = [(p["functionCall"]["name"], p["functionCall"]["args"]) for p in found if "functionCall" in p]
         same(calls, [(p["functionResponse"]["name"], {"x": 1}) for p in found if "functionResponse" in p], "calls")
+    elif feature == "forced":
+        tool, = body["tools"][0]["functionDeclarations"]
+        alike(tool.get("parameters") or tool["parametersJsonSchema"], SCHEMA)
+        calling = body["toolConfig"]["functionCallingConfig"]
+        same((calling["mode"], calling.get("allowedFunctionNames", [tool["name"]])), ("ANY", [tool["name"]]), "choice")
     elif feature in ("json", "schema"):
         same(config["responseMimeType"], "application/json", "format")
         if feature == "schema":

@@ -36,6 +36,14 @@ export async function langchain({ load, ask }, make, { picture, required, embed,
     features.embeddings = async (name, _, cell) => ({ vectors: await embed(name, [cell, "b"]) });
   if (json)
     features.json = async (name, stream, cell) => told(await answer(make(name).withConfig(json), stream, start(cell)));
+  if (!schema) // By a forced call.
+    features.schema = async (name, stream, cell) => {
+      const chat = make(name).withStructuredOutput(ask.schema, { name: "s", includeRaw: true });
+      let whole = null;
+      if (stream) for await (const piece of await chat.stream(start(cell))) whole = { ...whole, ...piece };
+      else whole = await chat.invoke(start(cell));
+      return { ...told(whole.raw), text: JSON.stringify(whole.parsed) };
+    };
   if (schema)
     features.schema = async (name, stream, cell) => told(await answer(make(name).withConfig(schema), stream, start(cell)));
   if (thinking)
