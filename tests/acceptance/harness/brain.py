@@ -81,20 +81,30 @@ READ = {"openai": openai, "anthropic": anthropic, "gemini": gemini}
 
 
 def decide(seen):
-    """(text, whether a tool is called, whether a thought comes first)."""
+    """(text, the tool that is called, whether a thought comes first)."""
     if seen["result"] is not None:
-        return f"result {seen['result']}", False, False
+        return f"result {seen['result']}", None, False
     if seen["tools"]:
-        return None, True, False
+        return None, seen["tools"][0], bool(seen["thinking"])
     if seen["json"]:
-        return '{"a":1}', False, False
+        return '{"a":1}', None, False
     if seen["image"]:
-        return f"image of {len(seen['image'])}", False, False
-    return "hello", False, bool(seen["thinking"])
+        return f"image of {len(seen['image'])}", None, False
+    return "hello", None, bool(seen["thinking"])
+
+
+def arguments(tool):
+    """SDKs that want structured output make a tool of its schema, whose name is theirs."""
+    return {"x": 1} if tool == "f" else {"a": 1}
+
+
+def halves(tool):
+    whole = json.dumps(arguments(tool))
+    return whole[:4], whole[4:]
 
 
 def _openai(text, called, thought, stream):
-    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
+    call = {"id": "call_1", "type": "function", "function": {"name": called, "arguments": json.dumps(arguments(called))}}
     usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
     finish = "tool_calls" if called else "stop"
     if not stream:
@@ -116,9 +126,8 @@ def _openai(text, called, thought, stream):
     if thought:
         out.append(delta(reasoning_content=THOUGHT))
     if called:
-        out += [delta(tool_calls=[{**call, "index": 0, "function": {"name": "f", "arguments": ""}}]),
-                delta(tool_calls=[{"index": 0, "function": {"arguments": '{"x":'}}]),
-                delta(tool_calls=[{"index": 0, "function": {"arguments": "1}"}}])]
+        out += [delta(tool_calls=[{**call, "index": 0, "function": {"name": called, "arguments": ""}}]),
+                *[delta(tool_calls=[{"index": 0, "function": {"arguments": p}}]) for p in halves(called)]]
     out += [delta(content=text[:3]), delta(content=text[3:])] if text else []
     last = {k: v for k, v in steps.delta().items() if k != "choices"}
     return out + [wires.event(steps.delta(finish=finish)), wires.event({**last, "choices": [], "usage": usage}),
@@ -137,9 +146,9 @@ def _anthropic(text, called, thought, stream):
         parts.append(({"type": "text", "text": ""}, [{"type": "text_delta", "text": t} for t in (text[:3], text[3:])],
                       {"type": "text", "text": text}))
     if called:
-        use = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
-        parts.append((use, [{"type": "input_json_delta", "partial_json": p} for p in ('{"x":', "1}")],
-                      {**use, "input": {"x": 1}}))
+        use = {"type": "tool_use", "id": "toolu_1", "name": called, "input": {}}
+        parts.append((use, [{"type": "input_json_delta", "partial_json": p} for p in halves(called)],
+                      {**use, "input": arguments(called)}))
     if stream:
         return wires.message(*[wires.block(i, start, *deltas) for i, (start, deltas, _) in enumerate(parts)], stop=stop,
                              start={**wires.MESSAGE, "usage": {"input_tokens": 7, "output_tokens": 1}}, usage=usage)
@@ -149,7 +158,7 @@ def _anthropic(text, called, thought, stream):
 def _gemini(text, called, thought, stream):
     parts = [{"text": THOUGHT, "thought": True}] if thought else []
     parts += [{"text": t} for t in ([text[:3], text[3:]] if stream else [text])] if text else []
-    parts += [{"functionCall": {"name": "f", "args": {"x": 1}}}] if called else []
+    parts += [{"functionCall": {"name": called, "args": arguments(called)}, "thoughtSignature": SIGNATURE}] if called else []
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}
     if not stream:
         return wires.encode({**wires.candidate(parts=parts, finish="STOP"), "usageMetadata": usage})
@@ -161,10 +170,10 @@ WRITE = {"openai": _openai, "anthropic": _anthropic, "gemini": _gemini}
 
 
 class Brain:
-    """Answers hits of an upstream; `seen[cell]` is the list of what its requests meant."""
+    """Answers hits of an upstream; `seen[cell]` is the list of what its requests meant, `hits[cell]` of the requests."""
 
     def __init__(self):
-        self.seen = {}
+        self.seen, self.hits = {}, {}
 
     def __call__(self, hit):
         kind, body = hit.upstream.kind, hit.json()
@@ -176,6 +185,7 @@ class Brain:
         except (KeyError, TypeError, IndexError) as wrong:
             return steps.error(400, steps.failure(f"not understood: {wrong!r} in {json.dumps(body)[:2000]}"))
         self.seen.setdefault(seen["prompt"], []).append(seen)
+        self.hits.setdefault(seen["prompt"], []).append(hit)
         answer = WRITE[kind](*decide(seen), stream)
         return wires.play(*answer) if stream else lambda x: x.reply(200, answer)
 

@@ -14,14 +14,26 @@ export async function drive({ load, base, key, ask }) {
   }
   const user = (content) => [{ role: "user", content }];
 
+  async function loop(model, stream, cell, start, fields = {}) {
+    const first = await say(model, stream, user(cell), { tools, ...start, ...fields });
+    const call = first.calls[0];
+    const back = { type: "tool_result", tool_use_id: call.id, content: ask.result(call.input) };
+    const turns = [...user(cell), { role: "assistant", content: first.content }, { role: "user", content: [back] }];
+    const last = await say(model, stream, turns, { tools, ...fields });
+    return { ...last, call: [call.name, call.input], stopped: first.finish, thought: first.thought };
+  }
+
   return {
     text: async (model, stream, cell) => say(model, stream, user(cell)),
-    tools: async (model, stream, cell) => {
-      const first = await say(model, stream, user(cell), { tools, tool_choice: { type: "any" } });
-      const call = first.calls[0];
-      const back = { type: "tool_result", tool_use_id: call.id, content: ask.result(call.input) };
-      const turns = [...user(cell), { role: "assistant", content: first.content }, { role: "user", content: [back] }];
-      return { ...(await say(model, stream, turns, { tools })), call: [call.name, call.input], stopped: first.finish };
+    tools: (model, stream, cell) => loop(model, stream, cell, { tool_choice: { type: "any" } }),
+    signed: (model, stream, cell) => loop(model, stream, cell, {}, { thinking: { type: "enabled", budget_tokens: 2000 } }),
+    // What a provider has no word for is named in a header of the answer.
+    options: async (model, stream, cell) => {
+      const { data, response } = await client.messages.create({ model, stream, stop_sequences: ["END"], temperature: 0.5,
+        top_k: 5, max_tokens: 3000, system: ask.system, messages: user(cell) }).withResponse();
+      const pieces = [];
+      if (stream) for await (const event of data) pieces.push(event.delta?.text ?? "");
+      return { text: stream ? pieces.join("") : data.content[0].text, dropped: response.headers.get("x-echelon-dropped") };
     },
     schema: async (model, stream, cell) => say(model, stream, user(cell), {
       output_config: { format: { type: "json_schema", schema: ask.schema } } }),

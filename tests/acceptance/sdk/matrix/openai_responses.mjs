@@ -25,15 +25,18 @@ export async function drive({ load, base, key, ask }) {
   }
   const user = (content) => [{ role: "user", content }];
 
+  async function loop(model, stream, cell, start, fields = {}) {
+    const first = await say(model, stream, user(cell), { tools, ...start, ...fields });
+    const call = first.calls[0];
+    const back = { type: "function_call_output", call_id: call.call_id, output: ask.result(JSON.parse(call.arguments)) };
+    const last = await say(model, stream, [...user(cell), ...first.output, back], { tools, ...fields });
+    return { ...last, call: [call.name, JSON.parse(call.arguments)], stopped: first.finish, thought: first.thought };
+  }
+
   return {
     text: async (model, stream, cell) => say(model, stream, user(cell)),
-    tools: async (model, stream, cell) => {
-      const first = await say(model, stream, user(cell), { tools, tool_choice: "required" });
-      const call = first.calls[0];
-      const back = { type: "function_call_output", call_id: call.call_id, output: ask.result(JSON.parse(call.arguments)) };
-      const last = await say(model, stream, [...user(cell), ...first.output, back], { tools });
-      return { ...last, call: [call.name, JSON.parse(call.arguments)], stopped: first.finish };
-    },
+    tools: (model, stream, cell) => loop(model, stream, cell, { tool_choice: "required" }),
+    signed: (model, stream, cell) => loop(model, stream, cell, {}, { reasoning: { effort: "low" } }),
     json: async (model, stream, cell) => say(model, stream, user(cell), { text: { format: { type: "json_object" } } }),
     schema: async (model, stream, cell) => say(model, stream, user(cell), {
       text: { format: { type: "json_schema", name: "s", strict: true, schema: ask.schema } } }),

@@ -1,5 +1,5 @@
 // Plays every cell of one SDK against a router. argv: folder of the packages, base URL, key, SDK, models.
-// Prints one line of JSON for each cell: {cell, got} or {cell, threw}.
+// Prints one line of JSON for each cell: {cell, got} or {cell, threw, status}.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -25,6 +25,7 @@ for (const model of models.split(","))
       try {
         console.log(JSON.stringify({ cell, got: await play(model, mode === "stream", cell) }));
       } catch (error) {
-        console.log(JSON.stringify({ cell, threw: `${error.constructor.name}: ${error.message}` }));
+        console.log(JSON.stringify({ cell, threw: `${error.constructor.name}: ${error.message}`,
+          status: error.status ?? error.statusCode }));
       }
     }

@@ -40,16 +40,22 @@ class OpenAi:
         return self.say(model, stream, [{"role": "user", "content": cell}])
 
     def tools(self, model, stream, cell):
+        return self.loop(model, stream, cell, {"tool_choice": "required"})
+
+    def signed(self, model, stream, cell):
+        return self.loop(model, stream, cell, {}, reasoning_effort="low")
+
+    def loop(self, model, stream, cell, start, **fields):
         user = {"role": "user", "content": cell}
-        first = self.say(model, stream, [user], tools=[self.tool], tool_choice="required")
+        first = self.say(model, stream, [user], tools=[self.tool], **start, **fields)
         call = first["message"]["tool_calls"][0]
         for one in first["message"]["tool_calls"]:
             one["function"].pop("parsed_arguments", None)
             one.pop("index", None)
         arguments = json.loads(call["function"]["arguments"])
         back = {"role": "tool", "tool_call_id": call["id"], "content": result(arguments)}
-        last = self.say(model, stream, [user, first["message"], back], tools=[self.tool])
-        return {**last, "call": [call["function"]["name"], arguments], "stopped": first["finish"]}
+        last = self.say(model, stream, [user, first["message"], back], tools=[self.tool], **fields)
+        return {**last, "call": [call["function"]["name"], arguments], "stopped": first["finish"], "thought": first["thought"]}
 
     def json(self, model, stream, cell):
         return self.say(model, stream, [{"role": "user", "content": cell}], response_format={"type": "json_object"})
@@ -92,13 +98,19 @@ class Claude:
         return self.say(model, stream, [{"role": "user", "content": cell}])
 
     def tools(self, model, stream, cell):
+        return self.loop(model, stream, cell, {"tool_choice": {"type": "any"}})
+
+    def signed(self, model, stream, cell):
+        return self.loop(model, stream, cell, {}, thinking={"type": "enabled", "budget_tokens": 2000})
+
+    def loop(self, model, stream, cell, start, **fields):
         user = {"role": "user", "content": cell}
-        first = self.say(model, stream, [user], tools=[self.tool], tool_choice={"type": "any"})
+        first = self.say(model, stream, [user], tools=[self.tool], **start, **fields)
         call = next(p for p in first["content"] if p["type"] == "tool_use")
         back = {"type": "tool_result", "tool_use_id": call["id"], "content": result(call["input"])}
         turns = [user, {"role": "assistant", "content": first["content"]}, {"role": "user", "content": [back]}]
-        last = self.say(model, stream, turns, tools=[self.tool])
-        return {**last, "call": [call["name"], call["input"]], "stopped": first["finish"]}
+        last = self.say(model, stream, turns, tools=[self.tool], **fields)
+        return {**last, "call": [call["name"], call["input"]], "stopped": first["finish"], "thought": first["thought"]}
 
     def thinking(self, model, stream, cell):
         return self.say(model, stream, [{"role": "user", "content": cell}],
@@ -113,10 +125,11 @@ class Claude:
 driver = {"python_openai": OpenAi, "python_anthropic": Claude}[sdk]()
 for model in models.split(","):
     for feature in [name for name in vars(type(driver)) if name in (
-            "text", "tools", "json", "schema", "thinking", "image", "embeddings")]:
+            "text", "tools", "signed", "json", "schema", "thinking", "image", "embeddings")]:
         for mode in ["plain"] if feature == "embeddings" else ["plain", "stream"]:
             cell = "/".join([sdk, model, mode, feature])
             try:
                 print(json.dumps({"cell": cell, "got": getattr(driver, feature)(model, mode == "stream", cell)}))
             except Exception as error:  # The test judges it.
-                print(json.dumps({"cell": cell, "threw": f"{type(error).__name__}: {error}"}))
+                print(json.dumps({"cell": cell, "threw": f"{type(error).__name__}: {error}",
+                                  "status": getattr(error, "status_code", None)}))

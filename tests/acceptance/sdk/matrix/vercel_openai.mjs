@@ -5,5 +5,6 @@ export async function drive(x) {
   const { createOpenAICompatible } = await x.load("@ai-sdk/openai-compatible");
   const provider = createOpenAICompatible({ name: "echelon", baseURL: x.base + "/v1", apiKey: x.key,
     includeUsage: true, supportsStructuredOutputs: true });
-  return vercel(x, (model) => provider(model), { echelon: { reasoningEffort: "low" } }, true);
+  const embedding = (model) => provider.textEmbeddingModel(model);
+  return vercel(x, (model) => provider(model), { echelon: { reasoningEffort: "low" } }, true, embedding);
 }
