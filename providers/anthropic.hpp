@@ -33,6 +33,9 @@ struct anthropic_turns {
 /// are sent back; without, they are left out.
 [[nodiscard]] anthropic_turns anthropic_turns_of(const nlohmann::json& messages, bool thoughts);
 
+/// Whether a block of thought is Anthropic's own: signed by it, or redacted. It refuses others.
+[[nodiscard]] bool own_thought(const nlohmann::json& block);
+
 /// Whether the last turn answers tool calls of an assistant turn that holds no signed thought: such
 /// a conversation cannot go on with thinking.
 [[nodiscard]] bool thoughtless_tool_loop(const nlohmann::json& messages);

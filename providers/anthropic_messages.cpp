@@ -1,6 +1,7 @@
 #include "providers/anthropic.hpp"
 #include "providers/json_read.hpp"
 #include "providers/request_parts.hpp"
+#include "providers/sealed_signature.hpp"
 #include "providers/text.hpp"
 #include "providers/wire_error.hpp"
 
@@ -85,8 +86,7 @@ void add_thoughts(json& blocks, const json& message) {
   const auto& thoughts = member(message, "thinking_blocks");
   if (!thoughts.is_array()) return;
   for (const auto& thought : thoughts)
-    if (!text_of(thought, "signature").empty() || text_of(thought, "type") == "redacted_thinking")
-      blocks.push_back(thought);
+    if (own_thought(thought)) blocks.push_back(thought);
 }
 
 json assistant_blocks(const json& message, const std::string& path, bool thoughts) {
@@ -194,6 +194,12 @@ anthropic_turns anthropic_turns_of(const json& messages, bool thoughts) {
   trim_prefill(turns.messages);
   turns.system = system_of(system);
   return turns;
+}
+
+bool own_thought(const json& block) {
+  if (text_of(block, "type") == "redacted_thinking") return true;
+  const auto signature = text_of(block, "signature");
+  return !signature.empty() && !unseal(signature);
 }
 
 bool thoughtless_tool_loop(const json& messages) {

@@ -125,8 +125,7 @@ private:
     out_["messages"] = std::move(turns.messages);
   }
 
-  // The client's own blocks, but for thoughts without a signature: they are another provider's,
-  // and Anthropic refuses them.
+  // The client's own blocks, but for thoughts of another provider.
   static anthropic_turns turns_as_sent(const json& native) {
     anthropic_turns turns{member(native, "system"), json::array()};
     if (turns.system.is_string() && trim(turns.system.get_ref<const std::string&>()).empty())
@@ -136,7 +135,7 @@ private:
       auto& content = kept["content"];
       if (content.is_array() && !content.empty()) {
         std::erase_if(content.get_ref<json::array_t&>(), [](const json& block) {
-          return text_of(block, "type") == "thinking" && text_of(block, "signature").empty();
+          return text_of(block, "type") == "thinking" && !own_thought(block);
         });
         if (content.empty()) continue;
       }

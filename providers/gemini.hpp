@@ -34,8 +34,10 @@ struct gemini_turns {
   nlohmann::json contents; ///< Roles `user` and `model` alternate.
 };
 
-/// Translates OpenAI's messages. Throws translation_error.
-[[nodiscard]] gemini_turns gemini_turns_of(const nlohmann::json& messages);
+/// Translates OpenAI's messages. Throws translation_error. With `signed_calls`, a turn's first call
+/// that has no signature gets the word that stands for none.
+[[nodiscard]] gemini_turns gemini_turns_of(const nlohmann::json& messages,
+                                           bool signed_calls = false);
 
 /// A JSON Schema as the OpenAPI subset that `functionDeclarations[].parameters` takes: unknown
 /// keywords are left out at any depth (not properties that are named so), `$ref` is replaced by

@@ -1,6 +1,7 @@
 #include "providers/gemini.hpp"
 #include "providers/json_read.hpp"
 #include "providers/request_parts.hpp"
+#include "providers/sealed_signature.hpp"
 #include "providers/text.hpp"
 #include "providers/wire_error.hpp"
 
@@ -67,8 +68,25 @@ void add_turn(json& contents, const char* role, json parts) {
     contents.back()["parts"].push_back(std::move(part));
 }
 
+// In place of a signature where a call has none, as it was another model's: Google's own word for
+// that (ai.google.dev, Thought signatures, FAQ; 2026-08).
+constexpr const char* no_signature = "skip_thought_signature_validator";
+
+/// Signatures that came back with thoughts, by the id of their call.
+std::map<std::string, std::string> sealed_signatures(const json& message) {
+  std::map<std::string, std::string> found;
+  const auto& thoughts = member(message, "thinking_blocks");
+  if (!thoughts.is_array()) return found;
+  for (const auto& thought : thoughts)
+    if (auto call = unseal(text_of(thought, "signature")))
+      found.emplace(std::move(call->id), std::move(call->signature));
+  return found;
+}
+
 class turn_writer {
 public:
+  explicit turn_writer(bool signed_calls) : signed_calls_(signed_calls) {}
+
   void add(const json& message, const std::string& path) {
     const auto role = text_of(message, "role");
     const auto& content = member(message, "content");
@@ -113,6 +131,7 @@ private:
   void add_calls(const json& message, const std::string& path, json& parts) {
     const auto& calls = member(message, "tool_calls");
     if (!calls.is_array()) return;
+    const auto sealed = sealed_signatures(message);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const auto name = text_of(member(calls[i], "function"), "name");
       calls_[text_of(calls[i], "id")] = {calls_.size(), name};
@@ -120,8 +139,13 @@ private:
                  {{"name", name},
                   {"args", arguments_object(calls[i], path_of(path + ".tool_calls", i))}}}};
       const auto& google = member(member(calls[i], "extra_content"), "google");
-      if (const auto signature = text_of(google, "thought_signature"); !signature.empty())
-        part["thoughtSignature"] = signature;
+      auto signature = text_of(google, "thought_signature");
+      if (const auto known = sealed.find(text_of(calls[i], "id"));
+          signature.empty() && known != sealed.end())
+        signature = known->second;
+      // Of parallel calls the first one is signed.
+      if (signature.empty() && signed_calls_ && i == 0) signature = no_signature;
+      if (!signature.empty()) part["thoughtSignature"] = signature;
       parts.push_back(std::move(part));
     }
   }
@@ -159,6 +183,7 @@ private:
     return parts;
   }
 
+  bool signed_calls_;
   json system_ = json::array();
   json contents_ = json::array();
   std::map<std::string, known_call> calls_;  // By id.
@@ -167,10 +192,10 @@ private:
 
 } // namespace
 
-gemini_turns gemini_turns_of(const json& messages) {
+gemini_turns gemini_turns_of(const json& messages, bool signed_calls) {
   if (!messages.is_array() || messages.empty())
     throw wrong_field("messages", "'messages' must be a list that is not empty.");
-  turn_writer writer;
+  turn_writer writer{signed_calls};
   for (std::size_t i = 0; i < messages.size(); ++i)
     writer.add(messages[i], path_of("messages", i));
   return writer.take();

@@ -1,6 +1,7 @@
 #include "providers/gemini.hpp"
 #include "providers/json_read.hpp"
 #include "providers/request_parts.hpp"
+#include "providers/text.hpp"
 #include "providers/wire_error.hpp"
 
 #include <array>
@@ -41,7 +42,7 @@ public:
     for (const auto* key : {"functions", "function_call"})
       if (has(body_, key))
         throw no_form_for(key, std::string{"Gemini models take 'tools', not '"} + key + "'.");
-    auto turns = gemini_turns_of(member(body_, "messages"));
+    auto turns = gemini_turns_of(member(body_, "messages"), wants_signatures());
     if (!turns.system.is_null()) out_["systemInstruction"] = std::move(turns.system);
     out_["contents"] = std::move(turns.contents);
     add_tools();
@@ -60,6 +61,13 @@ public:
   }
 
 private:
+  // From Gemini 3 on, whose models think by level, a call without a signature is refused.
+  [[nodiscard]] bool wants_signatures() const {
+    const auto& model = context_.model;
+    return model.thinking == "level" || model.thinking == "effort"
+           || contains_text(model.model, "gemini-3");
+  }
+
   void add_tools() {
     const auto& tools = member(body_, "tools");
     if (!tools.is_array() || tools.empty()) return;

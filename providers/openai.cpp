@@ -96,6 +96,8 @@ built_request openai_adapter::build(const canonical_request& request,
     if (chat) {
       fill(body, context);
       strip_extensions(body, context, result.dropped);
+      // Servers that know it get it from clients of OpenAI's API, who know their server.
+      if (request.native && body.erase("top_k") > 0) result.dropped.emplace_back("top_k");
       fill_stream(body, request.stream);
     }
     header_list auth;

@@ -19,6 +19,7 @@ target_sources(echelon_wire PRIVATE
   openai_stream.cpp
   request_parts.cpp
   retry_after.cpp
+  sealed_signature.cpp
   sse.cpp
   text.cpp
   wire_error.cpp)

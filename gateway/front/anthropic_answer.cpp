@@ -37,6 +37,14 @@ void add_thoughts(const json& message, json& content) {
     content.push_back({{"type", "thinking"}, {"thinking", text}, {"signature", ""}});
 }
 
+// As the signature of the thought before the call, be that an empty one.
+void add_signature(std::string signature, json& content) {
+  if (signature.empty()) return;
+  if (content.empty() || content.back()["type"] != "thinking" || content.back()["signature"] != "")
+    content.push_back({{"type", "thinking"}, {"thinking", ""}, {"signature", ""}});
+  content.back()["signature"] = std::move(signature);
+}
+
 std::string error_type_of(int status) {
   switch (status) {
   case 401: return "authentication_error";
@@ -98,6 +106,7 @@ json message_from_chat(const json& canonical, const std::string& target) {
     for (const auto& call : calls) {
       const auto& function = member(call, "function");
       const auto id = text_of(call, "id");
+      add_signature(sealed_signature(call), content);
       content.push_back({{"type", "tool_use"},
                          {"id", id.empty() ? make_id("toolu_") : id},
                          {"name", text_of(function, "name")},

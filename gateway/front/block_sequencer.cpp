@@ -55,10 +55,18 @@ void block_sequencer::take_tool_call(const json& call) {
   const auto known = std::find_if(blocks_.begin(), blocks_.end(), [&](const block& x) {
     return x.head.kind == block_kind::tool && x.index == index;
   });
-  if (known == blocks_.end() && index <= last_tool_) return; // Its arguments were whole already.
-  if (known == blocks_.end())
+  const bool fresh = known == blocks_.end();
+  if (fresh && index <= last_tool_) return; // Its arguments were whole already.
+  if (fresh) {
+    // As the signature of the thought before it, be that an empty one.
+    if (auto signature = sealed_signature(call); !signature.empty()) {
+      if (blocks_.empty() || !blocks_.back().signature.empty())
+        blocks_.push_back({.head = {.kind = block_kind::thinking}});
+      last_of(block_kind::thinking).signature = std::move(signature);
+    }
     blocks_.push_back({.head = {.kind = block_kind::tool}, .index = index});
-  auto& tool = known == blocks_.end() ? blocks_.back() : *known;
+  }
+  auto& tool = fresh ? blocks_.back() : *known; // New blocks make `known` invalid.
   last_tool_ = std::max(last_tool_, index);
   if (tool.head.id.empty()) tool.head.id = id;
   if (tool.head.name.empty()) tool.head.name = text_of(function, "name");

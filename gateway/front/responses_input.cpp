@@ -75,20 +75,49 @@ void append_call(const object_reader& item, json& out) {
   out.back()["tool_calls"].push_back(std::move(call));
 }
 
+// An assistant's turn that has come to thoughts only, so far.
+bool only_thoughts(const json& out) {
+  return !out.empty() && out.back()["role"] == "assistant" && out.back()["content"].is_null()
+         && !out.back().contains("tool_calls");
+}
+
+// A thought goes to the turn that it led to, if it is signed: its provider wants it back.
+void append_thought(const object_reader& item, json& out) {
+  const auto* signature = item.string("encrypted_content");
+  if (!signature || signature->empty()) return;
+  std::string text;
+  if (const auto* parts = item.array("content"))
+    for (std::size_t i = 0; i < parts->size(); ++i)
+      if (const auto* piece = object_reader{(*parts)[i], item.path("content", i)}.string("text"))
+        text += *piece;
+  if (out.empty() || out.back()["role"] != "assistant")
+    out.push_back({{"role", "assistant"}, {"content", nullptr}});
+  if (!text.empty()) out.back()["reasoning_content"] = thought_text(out.back()) + text;
+  out.back()["thinking_blocks"].push_back(
+      {{"type", "thinking"}, {"thinking", text}, {"signature", *signature}});
+}
+
 void append_item(const object_reader& item, json& out) {
   const auto* kind = item.string("type");
   const std::string type = kind ? *kind : "message";
+  if (type == "reasoning") return append_thought(item, out);
   if (type == "message") {
     static_cast<void>(item.required_string("role"));
     const auto& role = *item.one_of("role", {"user", "assistant", "system", "developer"});
-    out.push_back({{"role", role}, {"content", content_of(item, "content")}});
+    auto content = content_of(item, "content");
+    if (role == "assistant" && only_thoughts(out)) {
+      out.back()["content"] = std::move(content);
+      return;
+    }
+    if (only_thoughts(out)) out.erase(out.size() - 1);
+    out.push_back({{"role", role}, {"content", std::move(content)}});
   } else if (type == "function_call") {
     append_call(item, out);
   } else if (type == "function_call_output") {
     out.push_back({{"role", "tool"},
                    {"tool_call_id", item.required_string("call_id")},
                    {"content", output_text(item)}});
-  } else if (type != "reasoning") { // A thought needs its model's stored state: left out.
+  } else {
     throw unsupported(item.path("type"), "input items of this type cannot be used here.");
   }
 }
@@ -104,6 +133,7 @@ void append_input(const object_reader& body, json& out) {
   if (input.empty()) throw invalid("input", "'input' must not be empty.");
   for (std::size_t i = 0; i < input.size(); ++i)
     append_item(object_reader{input[i], body.path("input", i)}, out);
+  if (only_thoughts(out)) out.erase(out.size() - 1);
 }
 
 } // namespace echelon::gateway

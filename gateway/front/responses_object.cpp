@@ -29,12 +29,15 @@ json message_item(const std::string& id, json content, const char* status) {
           {"content", std::move(content)}};
 }
 
-json thought_item(const std::string& id, json content, const char* status) {
-  return {{"type", "reasoning"},
-          {"id", id},
-          {"status", status},
-          {"summary", json::array()},
-          {"content", std::move(content)}};
+json thought_item(const std::string& id, json content, const char* status,
+                  std::string_view signature) {
+  json item = {{"type", "reasoning"},
+               {"id", id},
+               {"status", status},
+               {"summary", json::array()},
+               {"content", std::move(content)}};
+  if (!signature.empty()) item["encrypted_content"] = signature;
+  return item;
 }
 
 json call_item(const std::string& id, const std::string& call_id, const std::string& name,
@@ -107,6 +110,35 @@ void complete_response(json& response, const std::string& finish_reason, const j
       {"total_tokens", integer_of(usage, "total_tokens", sent + received)}};
 }
 
+namespace {
+
+void add_thought(const std::string& text, const std::string& signature, json& output) {
+  if (!text.empty() || !signature.empty())
+    output.push_back(
+        thought_item(make_id("rs_"), json::array({thought_content(text)}), "completed", signature));
+}
+
+void add_thoughts(const json& message, json& output) {
+  const auto& blocks = member(message, "thinking_blocks");
+  const auto before = output.size();
+  if (blocks.is_array())
+    for (const auto& block : blocks)
+      add_thought(text_of(block, "thinking"), text_of(block, "signature"), output);
+  if (output.size() == before) add_thought(thought_text(message), {}, output);
+}
+
+// As the signature of the thought before the call, be that an empty one.
+void add_signature(const std::string& signature, json& output) {
+  if (signature.empty()) return;
+  if (output.empty() || output.back()["type"] != "reasoning"
+      || output.back().contains("encrypted_content"))
+    add_thought({}, signature, output);
+  else
+    output.back()["encrypted_content"] = signature;
+}
+
+} // namespace
+
 json response_from_chat(const json& canonical, const front_request& request) {
   auto result = response_head(canonical, request, "completed");
   const auto& choice = first_choice(canonical);
@@ -115,9 +147,7 @@ json response_from_chat(const json& canonical, const front_request& request) {
   complete_response(result, reason, member(canonical, "usage"));
   const char* status = result["status"] == "completed" ? "completed" : "incomplete";
   auto& output = result["output"];
-  if (const auto text = thought_text(message); !text.empty())
-    output.push_back(
-        thought_item(make_id("rs_"), json::array({thought_content(text)}), "completed"));
+  add_thoughts(message, output);
   json content = json::array();
   if (const auto text = content_text(member(message, "content")); !text.empty())
     content.push_back(text_content(text));
@@ -133,6 +163,7 @@ json response_from_chat(const json& canonical, const front_request& request) {
       const auto& function = member(call, "function");
       const auto id = text_of(call, "id");
       const auto arguments = text_of(function, "arguments");
+      add_signature(sealed_signature(call), output);
       output.push_back(call_item(make_id("fc_"), id.empty() ? make_id("call_") : id,
                                  text_of(function, "name"), arguments.empty() ? "{}" : arguments,
                                  status));

@@ -27,8 +27,9 @@ void complete_response(nlohmann::json& response, const std::string& finish_reaso
 /// Output items; `content` is an array of parts.
 [[nodiscard]] nlohmann::json message_item(const std::string& id, nlohmann::json content,
                                           const char* status);
+/// `signature` goes out as `encrypted_content`, which clients send back; empty: none.
 [[nodiscard]] nlohmann::json thought_item(const std::string& id, nlohmann::json content,
-                                          const char* status);
+                                          const char* status, std::string_view signature = {});
 [[nodiscard]] nlohmann::json call_item(const std::string& id, const std::string& call_id,
                                        const std::string& name, const std::string& arguments,
                                        const char* status);

@@ -78,13 +78,15 @@ json responses_stream::item(const char* status) const {
   if (std::string_view{status} != "in_progress") content.push_back(part());
   if (head_.kind == block_kind::tool)
     return call_item(item_id_, head_.id, head_.name, text_, status);
-  if (head_.kind == block_kind::thinking) return thought_item(item_id_, std::move(content), status);
+  if (head_.kind == block_kind::thinking)
+    return thought_item(item_id_, std::move(content), status, signature_);
   return message_item(item_id_, std::move(content), status);
 }
 
 void responses_stream::open(const block_head& head) {
   head_ = head;
   text_.clear();
+  signature_.clear();
   if (head.kind == block_kind::redacted) return; // This API has no place for it.
   const bool tool = head.kind == block_kind::tool;
   const bool thinking = head.kind == block_kind::thinking;
@@ -118,7 +120,8 @@ void responses_stream::close_text(const char* done, const char* key) {
   emit_in_item("response.content_part.done", {{"content_index", 0}, {"part", part()}});
 }
 
-void responses_stream::close(std::string_view) {
+void responses_stream::close(std::string_view signature) {
+  signature_ = signature;
   switch (head_.kind) {
   case block_kind::redacted: return;
   case block_kind::tool:

@@ -34,6 +34,7 @@ private:
   block_head head_;
   std::string item_id_;
   std::string text_;
+  std::string signature_; ///< Of a thought that is complete.
   std::int64_t sequence_ = 0;
   bool ended_ = false;
 };

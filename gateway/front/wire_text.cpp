@@ -1,5 +1,7 @@
 #include "gateway/front/wire_text.hpp"
 
+#include "providers/sealed_signature.hpp"
+
 namespace echelon::gateway {
 
 using nlohmann::json;
@@ -45,6 +47,12 @@ std::string content_text(const json& content) {
 std::string thought_text(const json& message) {
   auto text = text_of(message, "reasoning_content");
   return text.empty() ? text_of(message, "reasoning") : text;
+}
+
+std::string sealed_signature(const json& call) {
+  const auto& google = member(member(call, "extra_content"), "google");
+  const auto signature = text_of(google, "thought_signature");
+  return signature.empty() ? std::string{} : providers::seal({text_of(call, "id"), signature});
 }
 
 } // namespace echelon::gateway

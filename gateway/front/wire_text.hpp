@@ -39,4 +39,7 @@ using providers::text_of;
 /// Thought text of a message or delta: `reasoning_content`, else `reasoning`.
 [[nodiscard]] std::string thought_text(const nlohmann::json& message);
 
+/// Google's signature of a call, sealed for APIs that sign thoughts; empty: the call has none.
+[[nodiscard]] std::string sealed_signature(const nlohmann::json& call);
+
 } // namespace echelon::gateway

@@ -47,10 +47,9 @@ NOTES = """
 2. LangChain takes a stream's input tokens from its first event alone, where providers other than Anthropic have not told them
    yet (0), and adds output tokens of the first event to those of the last, which are the sum already. Plain answers
    are right.
-3. What comes back has no signature: Responses' `reasoning` items are left out, and this SDK sends back no fields that it does
-   not know. The loop goes on without thinking (Anthropic), or without the signature (Gemini).
-4. A Messages client has no field for the signature of Gemini's calls: the loop goes on without it.
-5. Left out and named in `x-echelon-dropped`: `logit_bias` (Anthropic, Gemini), `seed` (Anthropic), `top_k` (OpenAI).
+3. This SDK sends back no fields that it does not know, and so no signature. The loop goes on without thinking (Anthropic), or
+   without the signature; Gemini models that refuse that (from 3 on) get Google's own word for a call that has none.
+4. Left out and named in `x-echelon-dropped`: `logit_bias` (Anthropic, Gemini), `seed` (Anthropic), `top_k` (OpenAI).
 """
 
 
@@ -58,12 +57,10 @@ def note(sdk, kind, feature):
     """The number of the note that a cell has instead of "yes"."""
     if (kind, feature) == ("anthropic", "embeddings"):
         return "1"
-    if feature == "signed" and kind != "openai" and sdk in ("openai_responses", "vercel_openai"):
+    if feature == "signed" and kind != "openai" and sdk == "vercel_openai":
         return "3"
-    if (kind, feature) == ("gemini", "signed") and sdk.endswith("anthropic"):
-        return "4"
     if feature == "options" and (kind, sdk) in (("anthropic", "openai_chat"), ("gemini", "openai_chat"), ("openai", "anthropic")):
-        return "5"
+        return "4"
     return None
 
 
@@ -142,11 +139,7 @@ class Matrix(Case):
             self.assertEqual((got["call"], got["stopped"], got["text"]), (["f", {"x": 1}], ends["tools"], "result 42"))
             self.assertEqual(got["thought"], brain.THOUGHT)
             signed = kind != "openai" and not note(sdk, kind, feature)
-            back = sent.signature(self.brain.hits[cell][1])
-            if kind == "gemini" and not signed:  # Gemini 3 refuses a call without any.
-                self.assertTrue(back, "no thoughtSignature")
-            else:
-                self.assertEqual(back, brain.SIGNATURE if signed else None)
+            self.assertEqual(sent.signature(self.brain.hits[cell][1]), brain.SIGNATURE if signed else None)
         elif feature == "thinking":
             self.assertIn(first["thinking"], ["low"] if kind == "openai" else [2000, 2048])
             self.assertEqual((got["text"], got["thought"]), ("hello", brain.THOUGHT))

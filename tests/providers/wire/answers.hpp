@@ -57,6 +57,7 @@ inline std::string openai_stream(dice& chance, const answer& x) {
     delta({{"content", piece}});
   for (std::size_t i = 0; i < x.calls.size(); ++i) {
     auto first = call("id" + std::to_string(i), x.calls[i].first, "");
+    if (chance.one_in(3)) first["extra_content"]["google"]["thought_signature"] = "c2ln";
     first["index"] = i;
     delta({{"tool_calls", json::array({first})}});
     for (const auto& piece : in_pieces(chance, dump(x.calls[i].second)))
