@@ -83,6 +83,19 @@ json completion_from_message(const json& message) {
           {"usage", usage_object(usage.total())}};
 }
 
+std::vector<json> chunks_of_message(const json& message, std::int64_t created) {
+  auto completion = completion_from_message(message);
+  if (completion.is_null()) return {};
+  completion["created"] = created;
+  auto chunks = chunks_of(completion, created);
+  anthropic_usage usage;
+  usage.take(member(message, "usage"));
+  chunk_writer writer{created};
+  writer.name(text_of(completion, "id"), text_of(completion, "model"));
+  chunks.push_back(writer.usage(usage.total()));
+  return chunks;
+}
+
 namespace {
 
 /// The answer as it came, for a client that speaks this form.

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace echelon::providers {
 
@@ -57,6 +58,10 @@ struct anthropic_usage {
 /// The chat completion that a Message is; `created` is 0: the API names no time. Null without a
 /// content list.
 [[nodiscard]] nlohmann::json completion_from_message(const nlohmann::json& message);
+
+/// The chunks that say the same as a whole Message, its usage last. Empty without a content list.
+[[nodiscard]] std::vector<nlohmann::json> chunks_of_message(const nlohmann::json& message,
+                                                            std::int64_t created);
 
 [[nodiscard]] std::unique_ptr<stream_decoder> make_anthropic_decoder(std::int64_t created);
 

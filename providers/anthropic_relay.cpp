@@ -1,6 +1,5 @@
 // A stream between two ends that both speak Anthropic's form: events pass as they came.
 #include "providers/anthropic.hpp"
-#include "providers/chunks.hpp"
 #include "providers/event_decoder.hpp"
 #include "providers/json_read.hpp"
 #include "providers/wire_error.hpp"
@@ -45,17 +44,14 @@ private:
 
   // A whole message in place of a stream: its parts, for the front to write as events.
   void on_body(const json& body, stream_update& out) override {
-    const auto completion = completion_from_message(body);
-    if (completion.is_null()) {
+    auto chunks = chunks_of_message(body, created_);
+    if (chunks.empty()) {
       out.failure = invalid_reply("upstream answered without content");
       return;
     }
-    for (auto& chunk : chunks_of(completion, created_))
+    for (auto& chunk : chunks)
       emit(std::move(chunk), out);
     take_usage(member(body, "usage"), out);
-    chunk_writer writer{created_};
-    writer.name(text_of(completion, "id"), text_of(completion, "model"));
-    emit(writer.usage(usage_.total()), out);
     out.finished = true;
   }
 

@@ -47,18 +47,15 @@ private:
   void on_done(stream_update&) override {} // Not Anthropic's; some gateways add it.
 
   void on_body(const json& body, stream_update& out) override {
-    auto completion = completion_from_message(body);
-    if (completion.is_null()) {
+    auto chunks = chunks_of_message(body, created_);
+    if (chunks.empty()) {
       out.failure = invalid_reply("upstream answered without content");
       return;
     }
-    completion["created"] = created_;
-    for (auto& chunk : chunks_of(completion, created_))
+    for (auto& chunk : chunks)
       emit(std::move(chunk), out);
     usage_.take(member(body, "usage"));
     out.usage = usage_.total();
-    writer_.name(text_of(completion, "id"), text_of(completion, "model"));
-    emit(writer_.usage(usage_.total()), out);
     out.finished = true;
   }
 

@@ -94,7 +94,7 @@ void add_output_config(const object_reader& body, json& out) {
 
 void beyond_canonical::note(std::string path, std::string_view why) {
   if (!to_.beyond.empty()) return;
-  to_.beyond_why = "Unsupported '" + path + "': " + std::string{why};
+  to_.beyond_why = unsupported(path, why).error.message;
   to_.beyond = std::move(path);
 }
 

@@ -11,7 +11,7 @@ import resource
 import socket
 import struct
 
-from harness import client, wires
+from harness import client, sockets, wires
 from harness.case import Case, main
 
 STREAMS = int(os.environ.get("ECHELON_STREAMS", "2000"))
@@ -34,10 +34,7 @@ class CutUpstream:
 
     async def serve(self, reader, writer):
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            size = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                        if line.startswith(b"content-length:"))
-            plan = self.plans[int(self.prompt(json.loads(await reader.readexactly(size))))]
+            plan = self.plans[int(self.prompt(await sockets.body_of(reader)))]
             for piece in plan.pieces:
                 writer.write(piece)
                 await writer.drain()
@@ -97,23 +94,16 @@ class Seen:
 
 
 async def ask(port, number, plan, gate):
-    body = json.dumps({"model": plan.kind, "max_tokens": 9, "stream": True,
-                       "messages": [{"role": "user", "content": str(number)}]}).encode()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = sockets.post(PATHS[plan.api], {"model": plan.kind, "max_tokens": 9, "stream": True,
+                                             "messages": [{"role": "user", "content": str(number)}]})
+    reader, writer = await sockets.connect(port)
     await gate.wait()
-    writer.write(f"POST {PATHS[plan.api]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                 f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    writer.write(request)
     answer = await reader.read(-1)
     writer.close()
     head, _, rest = answer.partition(b"\r\n\r\n")
     status = int(head.split(b" ")[1])
-    if b"chunked" not in head.lower():
-        return Seen(plan.api, status, b"")
-    body = b""
-    while rest:
-        size, _, rest = rest.partition(b"\r\n")
-        body, rest = body + rest[:int(size, 16)], rest[int(size, 16) + 2:]
-    return Seen(plan.api, status, body)
+    return Seen(plan.api, status, sockets.unchunk(rest) if b"chunked" in head.lower() else b"")
 
 
 def descriptors(router):
@@ -134,7 +124,7 @@ class Cuts(Case):
             router = await asyncio.to_thread(self.serve, self.settings(upstream.url))
             idle = descriptors(router)
             gate = asyncio.Event()
-            asks = [asyncio.create_task(ask(int(router.url.rsplit(":", 1)[1]), i, p, gate))
+            asks = [asyncio.create_task(ask(sockets.port_of(router.url), i, p, gate))
                     for i, p in enumerate(plans)]
             gate.set()
             for plan, seen in zip(plans, await asyncio.gather(*asks)):

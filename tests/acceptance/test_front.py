@@ -2,10 +2,9 @@
 import asyncio
 import json
 import os
-import re
 import time
 
-from harness import client, steps
+from harness import client, sockets, steps
 from harness.case import Case, main
 
 STREAMS, CHUNKS = 200, 1000
@@ -13,9 +12,7 @@ STREAMS, CHUNKS = 200, 1000
 
 async def relay(reader, writer):
     """An upstream whose stream repeats the prompt with a number, CHUNKS times, in writes of many events."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
-    name = json.loads(await reader.readexactly(size))["messages"][0]["content"]
+    name = (await sockets.body_of(reader))["messages"][0]["content"]
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
     try:
         for first in range(0, CHUNKS, 50):
@@ -28,20 +25,6 @@ async def relay(reader, writer):
     except OSError:
         pass
     writer.close()
-
-
-def unchunk(data):
-    """The body of a chunked answer; its framing must be right to the end."""
-    out, at = [], 0
-    while True:
-        end = data.index(b"\r\n", at)
-        size = int(data[at:end], 16)
-        if size == 0:
-            assert data[end:] == b"\r\n\r\n", data[end:end + 50]
-            return b"".join(out)
-        assert data[end + 2 + size:end + 4 + size] == b"\r\n"
-        out.append(data[end + 2:end + 2 + size])
-        at = end + 4 + size
 
 
 class Writers(Case):
@@ -71,10 +54,8 @@ class Writers(Case):
 
     @staticmethod
     async def read(url, i):
-        body = json.dumps({"model": "g", "stream": True, "messages": [{"role": "user", "content": f"s{i}"}]}).encode()
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]), limit=1 << 14)
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        reader, writer = await sockets.connect(sockets.port_of(url), limit=1 << 14)
+        writer.write(sockets.post("/v1/chat/completions", client.prompt(text=f"s{i}", stream=True)))
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         data = b""
@@ -83,7 +64,7 @@ class Writers(Case):
             if i % 2:
                 await asyncio.sleep(0.01)  # A slow reader.
         writer.close()
-        return unchunk(data)
+        return sockets.unchunk(data)
 
 
 class BackPressure(Case):
@@ -127,7 +108,7 @@ class Slow(Case):
     def test_HTTP_8_slow_senders_are_cut_and_disturb_nobody(self):
         self.upstream(steps.ok())
         router = self.serve(server={"header_timeout": 3, "body_timeout": 3})
-        waits, slowest = asyncio.run(self.play(int(router.url.rsplit(":", 1)[1])))
+        waits, slowest = asyncio.run(self.play(sockets.port_of(router.url)))
         for wait in waits:
             self.assertTook(wait, 0, 4.5)
         self.assertLess(slowest, 1)
@@ -145,7 +126,7 @@ class Slow(Case):
     @staticmethod
     async def dribble(port, first, then):
         """A byte now and then until the router has had enough; how long that took."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await sockets.connect(port)
         start = time.monotonic()
         writer.write(first)
         while time.monotonic() < start + 20:
@@ -162,12 +143,11 @@ class Slow(Case):
     @staticmethod
     async def good(port, over):
         slowest = 0.0
-        body = json.dumps(client.prompt()).encode()
+        request = sockets.post("/v1/chat/completions", client.prompt())
         while not over.is_set():
             start = time.monotonic()
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            reader, writer = await sockets.connect(port)
+            writer.write(request)
             assert (await reader.read(-1)).startswith(b"HTTP/1.1 200")
             writer.close()
             slowest = max(slowest, time.monotonic() - start)

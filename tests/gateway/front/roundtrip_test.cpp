@@ -24,29 +24,25 @@ std::string encoded(const front& uut, const front_request& request,
   return text + encoder->finish();
 }
 
-} // namespace
-
-TEST_CASE("a stream of chat completions reads as it was said", "[front][properties]") {
+/// Random answers through the stream of `uut` and back by the wire of the same form.
+void check_front(const front& uut, echelon::config::provider_kind wire) {
   for (unsigned seed = 0; seed < seeds; ++seed) {
     INFO("seed " << seed);
     dice chance{seed};
     const auto expected = random_answer(chance);
-    const auto text =
-        encoded(openai_chat_front(), {.target = "t"}, chunks_of_answer(chance, expected));
-    check_answer(expected, decode(openai, random_pieces(chance, text)));
+    const auto text = encoded(uut, {.target = "t"}, chunks_of_answer(chance, expected));
+    check_answer(expected, decode(wire, random_pieces(chance, text)));
   }
 }
 
+} // namespace
+
+TEST_CASE("a stream of chat completions reads as it was said", "[front][properties]") {
+  check_front(openai_chat_front(), openai);
+}
+
 TEST_CASE("a stream of Messages reads as it was said", "[front][properties]") {
-  for (unsigned seed = 0; seed < seeds; ++seed) {
-    INFO("seed " << seed);
-    dice chance{seed};
-    const auto expected = random_answer(chance);
-    const auto text =
-        encoded(anthropic_messages_front(), {.target = "t"}, chunks_of_answer(chance, expected));
-    check_answer(expected,
-                 decode(echelon::config::provider_kind::anthropic, random_pieces(chance, text)));
-  }
+  check_front(anthropic_messages_front(), echelon::config::provider_kind::anthropic);
 }
 
 TEST_CASE("a stream of Responses reads as it was said", "[front][properties]") {

@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 using namespace echelon;
 using namespace echelon::providers;
@@ -102,7 +100,5 @@ std::string page() {
 TEST_CASE("the table of fields is what the adapters do", "[wire][docs]") {
   const auto fresh = page();
   if (std::getenv("ECHELON_WRITE_DOCS") != nullptr) std::ofstream{ECHELON_FIELDS} << fresh;
-  std::ostringstream committed;
-  committed << std::ifstream{ECHELON_FIELDS}.rdbuf();
-  CHECK(committed.str() == fresh);
+  CHECK(text_of_file(ECHELON_FIELDS) == fresh);
 }

@@ -9,20 +9,12 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 using namespace echelon;
 using namespace echelon::providers;
 using namespace echelon::providers::test;
 
 namespace {
-
-std::string text_of_file(const std::filesystem::path& path) {
-  std::ostringstream out;
-  out << std::ifstream{path}.rdbuf();
-  return out.str();
-}
 
 std::vector<std::filesystem::path> files(const char* folder, const char* extension) {
   std::vector<std::filesystem::path> result;

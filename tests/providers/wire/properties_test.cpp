@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cstdlib>
 
 using namespace echelon;
@@ -73,7 +74,14 @@ std::string gemini_stream(dice& chance, const answer& x) {
   return bytes;
 }
 
-using writer = std::string (*)(dice&, const answer&);
+/// How each kind of provider would stream an answer.
+struct wire {
+  config::provider_kind kind;
+  std::string (*write)(dice&, const answer&);
+};
+constexpr std::array<wire, 3> wires{{{config::provider_kind::openai, openai_stream},
+                                     {config::provider_kind::anthropic, anthropic_stream},
+                                     {config::provider_kind::gemini, gemini_stream}}};
 
 } // namespace
 
@@ -93,10 +101,6 @@ TEST_CASE("a random conversation means the same on every wire", "[wire][properti
 }
 
 TEST_CASE("a random answer means the same from every wire, at any border", "[wire][properties]") {
-  const std::vector<std::pair<config::provider_kind, writer>> wires{
-      {config::provider_kind::openai, openai_stream},
-      {config::provider_kind::anthropic, anthropic_stream},
-      {config::provider_kind::gemini, gemini_stream}};
   for (unsigned seed = 0; seed < seeds(); ++seed) {
     INFO("seed " << seed);
     dice chance{seed};
@@ -109,10 +113,6 @@ TEST_CASE("a random answer means the same from every wire, at any border", "[wir
 }
 
 TEST_CASE("a random cut of a stream is never a clean end", "[wire][properties]") {
-  const std::vector<std::pair<config::provider_kind, writer>> wires{
-      {config::provider_kind::openai, openai_stream},
-      {config::provider_kind::anthropic, anthropic_stream},
-      {config::provider_kind::gemini, gemini_stream}};
   std::size_t cut = 0;
   for (unsigned seed = 0; seed < seeds(); ++seed) {
     INFO("seed " << seed);

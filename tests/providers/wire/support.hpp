@@ -7,6 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +17,12 @@
 namespace echelon::providers::test {
 
 using nlohmann::json;
+
+inline std::string text_of_file(const std::filesystem::path& path) {
+  std::ostringstream out;
+  out << std::ifstream{path}.rdbuf();
+  return out.str();
+}
 
 /// One attempt at one model; set what the test needs, then build.
 struct attempt {
