@@ -97,15 +97,15 @@ int serve(const serve_options& options) {
   raise_descriptor_limit();
   config::load_options how;
   how.simulate = options.simulate;
-  gateway::router::loader load;
-  load.read = [options](gateway::router::files& to, std::vector<std::string>& messages) {
+  engine::router::loader load;
+  load.read = [options](engine::router::files& to, std::vector<std::string>& messages) {
     const auto faults = config::read_sources(options.config, to);
     for (const auto& x : faults)
       messages.push_back(config::to_string(x));
     return faults.empty();
   };
   load.parse = [options, how, host,
-                port](const gateway::router::files& from,
+                port](const engine::router::files& from,
                       std::vector<std::string>& messages) -> config::router_config_ptr {
     const auto result = config::load_sources(from, how);
     for (const auto& x : result.diagnostics)
@@ -120,7 +120,7 @@ int serve(const serve_options& options) {
     return changed;
   };
   std::vector<std::string> messages;
-  gateway::router::files found;
+  engine::router::files found;
   const bool readable = load.read(found, messages);
   auto config = readable ? load.parse(found, messages) : nullptr;
   for (const auto& x : messages)
@@ -131,7 +131,7 @@ int serve(const serve_options& options) {
     return readable ? 1 : 2;
   }
   try {
-    gateway::router router{std::move(config), std::move(load)};
+    engine::router router{std::move(config), std::move(load)};
     router.chaos = options.chaos;
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     if (options.watch) server.watch(options.config);

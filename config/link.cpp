@@ -97,19 +97,20 @@ std::vector<std::string> group_names(const RouterConfig& config) {
 }
 
 /// Looks up `group` or `group.tier`. Missing: reported as an error or a warning.
-std::optional<group_ref> resolve(loading& x, const named_ref& ref, bool fatal) {
+std::optional<group_ref> resolve(const RouterConfig& config, diagnostics& out, const named_ref& ref,
+                                 bool fatal) {
   const auto dot = ref.name.find('.');
   group_ref found{ref.name.substr(0, dot),
                   dot == std::string::npos ? "" : ref.name.substr(dot + 1)};
-  const bool there = dot == std::string::npos ? x.config.group(found.group) != nullptr
-                                              : x.config.tier(found) != nullptr;
+  const bool there = dot == std::string::npos ? config.group(found.group) != nullptr
+                                              : config.tier(found) != nullptr;
   if (there) return found;
   const auto text = ref.path + " names '" + ref.name + "', which does not exist"
-                    + hint(ref.name, group_names(x.config));
+                    + hint(ref.name, group_names(config));
   if (fatal)
-    x.out.error(ref.at, "dangling-reference", text);
+    out.error(ref.at, "dangling-reference", text);
   else
-    x.out.warn(ref.at, "dangling-reference", text + "; it is skipped");
+    out.warn(ref.at, "dangling-reference", text + "; it is skipped");
   return std::nullopt;
 }
 
@@ -125,7 +126,7 @@ void link_pools(loading& x) {
   for (std::size_t i = 0; i < x.pools.size(); ++i) {
     auto& pool = x.config.pools[i];
     for (const auto& ref : x.pools[i].members) {
-      const auto found = resolve(x, ref, false);
+      const auto found = resolve(x.config, x.out, ref, false);
       if (!found) continue;
       if (std::find(pool.members.begin(), pool.members.end(), *found) != pool.members.end()) {
         x.out.warn(ref.at, "repeated-member", ref.path + " names '" + ref.name + "' twice");
@@ -143,7 +144,7 @@ void link_pools(loading& x) {
 void link_causes(loading& x) {
   const auto look_up = [&](const std::vector<named_ref>& refs, cause_fallback& to) {
     for (const auto& ref : refs)
-      if (const auto found = resolve(x, ref, false)) to.groups.push_back(*found);
+      if (const auto found = resolve(x.config, x.out, ref, false)) to.groups.push_back(*found);
   };
   for (auto& group : x.config.groups) {
     look_up(x.causes[group.name].overflow, group.on_context_overflow);
@@ -155,50 +156,6 @@ bool pool_has(const pool_config& pool, const group_ref& ref) {
   return std::any_of(pool.members.begin(), pool.members.end(), [&](const auto& m) {
     return m.group == ref.group && (m.tier.empty() || m.tier == ref.tier);
   });
-}
-
-void link_node(loading& x, node_config& node, const node_refs& refs) {
-  if (!refs.llm_group.name.empty()) {
-    if (const auto found = resolve(x, refs.llm_group, true)) node.llm_group = *found;
-  }
-  const bool whole = !node.llm_group.group.empty() && node.llm_group.tier.empty();
-  if (whole && !node.task_type.empty()) {
-    if (x.config.tier({node.llm_group.group, node.task_type}) != nullptr)
-      node.llm_group.tier = node.task_type;
-    else
-      x.out.error(refs.llm_group.at, "dangling-reference",
-                  "workflow_nodes." + node.name + ".task_type names tier '" + node.task_type
-                      + "', which group '" + node.llm_group.group + "' does not have");
-  }
-  for (const auto& ref : refs.fallback_groups) {
-    const auto found = resolve(x, ref, false);
-    if (!found) continue;
-    const bool again =
-        *found == node.llm_group
-        || std::find(node.fallback_groups.begin(), node.fallback_groups.end(), *found)
-               != node.fallback_groups.end();
-    if (again)
-      x.out.warn(ref.at, "repeated-fallback",
-                 ref.path + " names '" + ref.name + "' again; it is tried once");
-    else
-      node.fallback_groups.push_back(*found);
-  }
-  if (node.polling_pool.empty()) return;
-  const auto* pool = x.config.pool(node.polling_pool);
-  if (pool == nullptr) {
-    std::vector<std::string> known;
-    for (const auto& p : x.config.pools)
-      known.push_back(p.name);
-    x.out.warn(refs.polling_pool.at, "dangling-reference",
-               refs.polling_pool.path + " names '" + node.polling_pool + "', which does not exist"
-                   + hint(node.polling_pool, known) + "; it is skipped");
-    node.polling_pool.clear();
-  } else if (!node.llm_group.group.empty() && !pool_has(*pool, node.llm_group)) {
-    x.out.warn(refs.polling_pool.at, "pool-lacks-group",
-               refs.polling_pool.path + " is '" + node.polling_pool
-                   + "', whose task_groups lack the node's own group '" + node.llm_group.str()
-                   + "'");
-  }
 }
 
 void check_collisions(loading& x) {
@@ -224,12 +181,57 @@ void check_collisions(loading& x) {
 
 } // namespace
 
+void link_node(const RouterConfig& config, diagnostics& out, const std::string& path,
+               node_config& node, const node_refs& refs) {
+  if (!refs.llm_group.name.empty()) {
+    if (const auto found = resolve(config, out, refs.llm_group, true)) node.llm_group = *found;
+  }
+  const bool whole = !node.llm_group.group.empty() && node.llm_group.tier.empty();
+  if (whole && !node.task_type.empty()) {
+    if (config.tier({node.llm_group.group, node.task_type}) != nullptr)
+      node.llm_group.tier = node.task_type;
+    else
+      out.error(refs.llm_group.at, "dangling-reference",
+                path + ".task_type names tier '" + node.task_type + "', which group '"
+                    + node.llm_group.group + "' does not have");
+  }
+  for (const auto& ref : refs.fallback_groups) {
+    const auto found = resolve(config, out, ref, false);
+    if (!found) continue;
+    const bool again =
+        *found == node.llm_group
+        || std::find(node.fallback_groups.begin(), node.fallback_groups.end(), *found)
+               != node.fallback_groups.end();
+    if (again)
+      out.warn(ref.at, "repeated-fallback",
+               ref.path + " names '" + ref.name + "' again; it is tried once");
+    else
+      node.fallback_groups.push_back(*found);
+  }
+  if (node.polling_pool.empty()) return;
+  const auto* pool = config.pool(node.polling_pool);
+  if (pool == nullptr) {
+    std::vector<std::string> known;
+    for (const auto& p : config.pools)
+      known.push_back(p.name);
+    out.warn(refs.polling_pool.at, "dangling-reference",
+             refs.polling_pool.path + " names '" + node.polling_pool + "', which does not exist"
+                 + hint(node.polling_pool, known) + "; it is skipped");
+    node.polling_pool.clear();
+  } else if (!node.llm_group.group.empty() && !pool_has(*pool, node.llm_group)) {
+    out.warn(refs.polling_pool.at, "pool-lacks-group",
+             refs.polling_pool.path + " is '" + node.polling_pool
+                 + "', whose task_groups lack the node's own group '" + node.llm_group.str() + "'");
+  }
+}
+
 void link(loading& x) {
   link_models(x);
   link_pools(x);
   link_causes(x);
   for (std::size_t i = 0; i < x.nodes.size(); ++i)
-    link_node(x, x.config.nodes[i], x.nodes[i]);
+    link_node(x.config, x.out, "workflow_nodes." + x.config.nodes[i].name, x.config.nodes[i],
+              x.nodes[i]);
   check_collisions(x);
   for (auto& group : x.config.groups)
     if (!x.own_breaker[group.name]) group.breaker = x.config.fallback.breaker;

@@ -107,10 +107,18 @@ void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
   node_refs later;
   to.name = name.text;
   later.at = name.at;
+  read_node(in, to, later);
+  x.config.nodes.push_back(std::move(to));
+  x.nodes.push_back(std::move(later));
+}
+
+} // namespace
+
+void read_node(map_reader& in, node_config& to, node_refs& later) {
   const word_list<int> types{{"llm", 0}};
   static_cast<void>(in.one_of("type", types));
   if (in.find("llm_group") == nullptr)
-    x.out.error(name.at, "missing-key", in.path() + " needs llm_group");
+    in.out().error(later.at, "missing-key", in.path() + " needs llm_group");
   later.llm_group = {in.word("llm_group").value_or(""), in.where("llm_group"),
                      in.path("llm_group")};
   to.own_fallback = in.find("fallback_groups") != nullptr;
@@ -119,7 +127,7 @@ void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
   later.polling_pool = {to.polling_pool, in.where("polling_pool"), in.path("polling_pool")};
   to.task_type = in.word("task_type").value_or("");
   if (const auto task = in.take("task_config")) {
-    map_reader own{task, in.path("task_config"), task_schema(), x.out};
+    map_reader own{task, in.path("task_config"), task_schema(), in.out()};
     to.timeout = own.seconds("timeout");
     later.timeout_at = own.where("timeout");
     to.max_retries = own.count("max_retries");
@@ -128,15 +136,11 @@ void read_node(loading& x, const yaml_node& name, const yaml_ptr& node) {
   }
   read_parameters(in, to.parameters);
   if (const auto permits = in.take("concurrency_config")) {
-    map_reader own{permits, in.path("concurrency_config"), permits_schema(), x.out};
+    map_reader own{permits, in.path("concurrency_config"), permits_schema(), in.out()};
     to.concurrency = read_permits(own);
   }
   in.finish();
-  x.config.nodes.push_back(std::move(to));
-  x.nodes.push_back(std::move(later));
 }
-
-} // namespace
 
 void read_polling_pools(loading& x, const yaml_ptr& node) {
   const map_reader in{node, "polling_pools", pools_schema(), x.out};

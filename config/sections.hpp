@@ -58,6 +58,8 @@ struct loading {
 void read_task_groups(loading& x, const yaml_ptr& node);
 void read_polling_pools(loading& x, const yaml_ptr& node);
 void read_workflow_nodes(loading& x, const yaml_ptr& node);
+/// One workflow node; `later.at` is its place. References are looked up by link_node().
+void read_node(map_reader& in, node_config& to, node_refs& later);
 void read_global_fallback(loading& x, const yaml_ptr& node);
 void read_concurrency_control(loading& x, const yaml_ptr& node);
 void read_rate_limiting(loading& x, const yaml_ptr& node);
@@ -70,6 +72,9 @@ void read_cluster(loading& x, const yaml_ptr& node);
 /// Reads the values of a tier_parameters; unset ones stay.
 void read_parameters(map_reader& from, tier_parameters& to);
 
+/// Looks the references of a node up in what was read. `path` names it for people.
+void link_node(const RouterConfig& config, diagnostics& out, const std::string& path,
+               node_config& node, const node_refs& refs);
 /// Resolves references, infers models and providers, and warns of what cannot work.
 void link(loading& x);
 /// Limits that can never be reached, and timeouts that cannot hold.

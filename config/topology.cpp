@@ -17,11 +17,11 @@ std::string tier_path(const std::string& group, const std::string& tier) {
 
 class builder {
 public:
-  explicit builder(const RouterConfig& config) : config_(config) {}
+  explicit builder(const RouterConfig& config)
+      : config_(config), router_(config.router_gate().rate ? id_of("router/global") : 0) {}
 
   policy::topology_ptr build() {
-    auto router = config_.router_gate();
-    if (router.rate) router_ = add(level::router, "router/global", router).id;
+    if (router_ != 0) add(level::router, "router/global", config_.router_gate());
     for (const auto& [name, x] : config_.models)
       add(level::model, "model/" + name, config_.model_gate(x));
     for (const auto& x : config_.groups)
@@ -40,6 +40,12 @@ public:
       finish(std::move(plan));
     }
     return std::make_shared<const policy::topology>(std::move(result_));
+  }
+
+  std::shared_ptr<const policy::plan> plan_of(const node_config& x) const {
+    auto plan = node_plan(x);
+    add_reserves(plan);
+    return std::make_shared<const policy::plan>(std::move(plan));
   }
 
 private:
@@ -226,8 +232,13 @@ private:
 
   void add_node(const node_config& x) {
     add(level::node, "node/" + x.name, config_.node_gate(x));
-    auto plan = start(x.name);
+    auto plan = node_plan(x);
     plan.node = id_of("node/" + x.name);
+    finish(std::move(plan));
+  }
+
+  policy::plan node_plan(const node_config& x) const {
+    auto plan = start(x.name);
     if (x.timeout) plan.total_timeout = *x.timeout;
     plan.own_timeout = x.timeout.has_value();
     const auto* pool = x.polling_pool.empty() ? nullptr : config_.pool(x.polling_pool);
@@ -251,18 +262,22 @@ private:
     if (x.max_retries)
       for (auto& stage : plan.stages)
         stage.max_retries = *x.max_retries;
-    finish(std::move(plan));
+    return plan;
   }
 
   const RouterConfig& config_;
   policy::topology result_;
-  path_id router_ = 0;
+  const path_id router_; // 0: it has no limiter.
 };
 
 } // namespace
 
 policy::topology_ptr make_topology(const RouterConfig& config) {
   return builder{config}.build();
+}
+
+std::shared_ptr<const policy::plan> plan_of(const RouterConfig& config, const node_config& node) {
+  return builder{config}.plan_of(node);
 }
 
 std::shared_ptr<const policy::plan> plan_for(const policy::topology& topology,

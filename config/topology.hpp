@@ -15,4 +15,9 @@ namespace echelon::config {
 plan_for(const policy::topology& topology, std::string_view target,
          const std::vector<std::string>& fallbacks, std::string& unknown);
 
+/// The plan of a node that is not part of the configuration: as of `workflow_nodes`, without an
+/// actor of its own. Its references are resolved.
+[[nodiscard]] std::shared_ptr<const policy::plan> plan_of(const RouterConfig& config,
+                                                          const node_config& node);
+
 } // namespace echelon::config

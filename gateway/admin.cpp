@@ -1,7 +1,7 @@
 // Health, metrics, model list and the admin API.
+#include "engine/await_answer.hpp"
+#include "engine/errors.hpp"
 #include "gateway/auth.hpp"
-#include "gateway/await_answer.hpp"
-#include "gateway/errors.hpp"
 #include "gateway/explain.hpp"
 #include "gateway/session.hpp"
 #include "providers/json_read.hpp"
@@ -18,6 +18,7 @@ namespace echelon::gateway {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
+using engine::answer_of;
 using nlohmann::json;
 
 namespace {
@@ -118,7 +119,7 @@ asio::awaitable<void> serve_explain(router& of, connection& client, std::string 
     co_await answer(client, 200, *x);
     co_return;
   }
-  const auto error = unknown_target(target, *now->topology);
+  const auto error = engine::unknown_target(target, *now->topology);
   co_await fail(client, error.status, error.message, error.code);
 }
 
@@ -140,7 +141,7 @@ asio::awaitable<void> serve_models(router& of, connection& client, const http_me
 
 asio::awaitable<void> serve_reload(router& of, connection& client) {
   auto start = [&of](auto then) { of.reload_apart(std::move(then)); };
-  const auto result = co_await answer_of<reload_result>(std::move(start));
+  const auto result = co_await answer_of<engine::reload_result>(std::move(start));
   json messages = json::array();
   for (const auto& x : result.messages)
     messages.push_back(x);

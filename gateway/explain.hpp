@@ -2,7 +2,7 @@
 /// turn.
 #pragma once
 
-#include "gateway/router.hpp"
+#include "engine/router.hpp"
 #include "messages/admission.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,6 +12,8 @@
 #include <vector>
 
 namespace echelon::gateway {
+
+using engine::snapshot;
 
 /// The plan of `target` as config::explain_json gives it, with `now` (state) and `refuses` (why, or
 /// null) at every level, stage and model, and `chosen`: the first model that could start now. Which

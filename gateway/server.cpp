@@ -1,6 +1,6 @@
 #include "gateway/server.hpp"
 
-#include "gateway/health_checks.hpp"
+#include "engine/health_checks.hpp"
 #include "gateway/session.hpp"
 #include "gateway/watch.hpp"
 #include "providers/simulator/transport.hpp"
@@ -235,7 +235,7 @@ void server::run() {
   for (auto& x : impl_->reactors)
     x->thread = std::thread{[&home = *x] { home.io.run(); }};
   auto& first = *impl_->reactors.front();
-  asio::co_spawn(first.io, check_health(impl_->of, *first.upstreams, impl_->health_tick),
+  asio::co_spawn(first.io, engine::check_health(impl_->of, *first.upstreams, impl_->health_tick),
                  asio::detached);
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);

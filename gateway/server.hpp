@@ -1,7 +1,7 @@
 /// The HTTP server: reactor threads, listener, drain.
 #pragma once
 
-#include "gateway/router.hpp"
+#include "engine/router.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -13,6 +13,8 @@ class simulator_engine;
 }
 
 namespace echelon::gateway {
+
+using engine::router;
 
 class server {
 public:

@@ -1,7 +1,9 @@
 #include "gateway/session.hpp"
 
+#include "engine/call.hpp"
 #include "gateway/auth.hpp"
-#include "gateway/call.hpp"
+#include "gateway/http_recipient.hpp"
+#include "gateway/request_options.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -23,15 +25,13 @@ namespace echelon::gateway {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
+using engine::call;
+using engine::call_options;
+using engine::call_request;
 
 namespace {
 
 constexpr std::uint32_t header_limit = 64 * 1024;
-
-std::string_view field(const http_message& m, std::string_view name) {
-  const auto x = m[boost::beast::string_view{name.data(), name.size()}];
-  return {x.data(), x.size()};
-}
 
 const front* front_of(std::string_view path) {
   if (path == "/v1/chat/completions") return &openai_chat_front();
@@ -41,73 +41,9 @@ const front* front_of(std::string_view path) {
   return nullptr;
 }
 
-std::string new_request_id() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return fmt::format("req_{:016x}{:08x}", random(), static_cast<std::uint32_t>(random()));
-}
-
-/// The client's own id if it is harmless, else a new one.
-std::string request_id(const http_message& m) {
-  const auto given = field(m, "x-request-id");
-  const auto fine = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
-           || c == '_' || c == '.' || c == ':';
-  };
-  if (given.empty() || given.size() > 128 || !std::all_of(given.begin(), given.end(), fine))
-    return new_request_id();
-  return std::string{given};
-}
-
-std::optional<std::int64_t> whole_number(std::string_view x) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(x.data(), x.data() + x.size(), value);
-  if (error != std::errc{} || end != x.data() + x.size()) return std::nullopt;
-  return value;
-}
-
-std::vector<std::string> list_of(std::string_view text) {
-  std::vector<std::string> found;
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    auto item = text.substr(0, comma);
-    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
-    while (!item.empty() && item.front() == ' ')
-      item.remove_prefix(1);
-    while (!item.empty() && item.back() == ' ')
-      item.remove_suffix(1);
-    if (!item.empty()) found.emplace_back(item);
-  }
-  return found;
-}
-
-/// Reads our request headers. @returns An error that names the header at fault.
-std::optional<api_error> read_options(const http_message& m, call_options& out) {
-  const auto wrong = [](std::string_view name, std::string_view what) {
-    return api_error{400, fmt::format("Header {} must be {}.", name, what), "invalid_request_error",
-                     "invalid_header", std::string{name}};
-  };
-  out.request_id = request_id(m);
-  out.fallback_groups = list_of(field(m, "x-echelon-fallback-groups"));
-  if (out.fallback_groups.size() > 32)
-    return wrong("x-echelon-fallback-groups", "at most 32 names");
-  if (m.find("x-echelon-priority") != m.end()) {
-    const auto value = whole_number(field(m, "x-echelon-priority"));
-    if (!value || *value < 0 || *value > 9)
-      return wrong("x-echelon-priority", "a number from 0 to 9");
-    out.priority = static_cast<std::uint8_t>(*value);
-  }
-  if (m.find("x-echelon-timeout-ms") != m.end()) {
-    const auto value = whole_number(field(m, "x-echelon-timeout-ms"));
-    if (!value || *value < 1 || *value > 86'400'000)
-      return wrong("x-echelon-timeout-ms", "a number of milliseconds from 1 to 86400000");
-    out.timeout = std::chrono::milliseconds{*value};
-  }
-  return std::nullopt;
-}
-
 asio::awaitable<void> refuse(connection& client, const front& api, api_error error,
                              header_fields more) {
-  const auto id = new_request_id();
+  const auto id = engine::new_request_id();
   more.emplace_back("x-request-id", id);
   const auto body = api.error_body(error, id);
   co_await write_answer(client, error.status, "application/json", more, body);
@@ -139,20 +75,21 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
     co_await refuse(client, api, draining, std::move(more));
     co_return;
   }
-  auto error = read_options(message, options);
+  call_request what;
+  const auto now = of.current();
+  auto error = read_options(message, *now->config, options, what);
   if (!error) error = api.read(message.body(), request);
   if (request.canonical.native) request.canonical.native->beta = field(message, "anthropic-beta");
   if (error) {
     co_await refuse(client, api, std::move(*error), header_fields());
     co_return;
   }
-  ++of.served;
-  ++of.in_flight;
-  struct leave {
-    router& of;
-    ~leave() { --of.in_flight; }
-  } const guard{of};
-  call served{of, upstreams, client, api, std::move(request), std::move(options)};
+  const engine::in_flight_guard guard{of};
+  what.target = request.target;
+  what.canonical = std::move(request.canonical);
+  request.canonical.stream = what.canonical.stream;
+  http_recipient to{client, api, request};
+  call served{of, upstreams, to, std::move(what), std::move(options)};
   co_await served.run();
 }
 

@@ -1,8 +1,8 @@
 /// Reads requests from one client connection and answers them, one after the other.
 #pragma once
 
+#include "engine/router.hpp"
 #include "gateway/connection.hpp"
-#include "gateway/router.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -12,6 +12,8 @@
 #include <memory>
 
 namespace echelon::gateway {
+
+using engine::router;
 
 using http_message = boost::beast::http::request<boost::beast::http::string_body>;
 

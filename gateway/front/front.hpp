@@ -2,6 +2,7 @@
 /// Pure: no I/O. The canonical form is OpenAI's chat completions (see providers/adapter.hpp).
 #pragma once
 
+#include "engine/api_error.hpp"
 #include "providers/adapter.hpp"
 
 #include <nlohmann/json.hpp>
@@ -13,14 +14,7 @@
 
 namespace echelon::gateway {
 
-/// An error as the client sees it, before it takes the shape of the client's API.
-struct api_error {
-  int status = 500;
-  std::string message{};
-  std::string type = "server_error"; ///< OpenAI's `error.type`.
-  std::string code{};                ///< OpenAI's `error.code`; empty: null.
-  std::string param{};               ///< OpenAI's `error.param`; empty: null.
-};
+using engine::api_error;
 
 /// A client's request after its API was read.
 struct front_request {

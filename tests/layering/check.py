@@ -14,9 +14,10 @@ ALLOWED = {
     "actors": {"policy", "messages", "config"},
     "providers": {"actors", "policy", "messages", "config"},
     "cluster": {"actors", "policy", "messages", "config"},
-    "gateway": {"cluster", "providers", "actors", "policy", "messages", "config"},
-    "api": {"cluster", "providers", "actors", "policy", "messages", "config"},
-    "cli": {"gateway", "api", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "engine": {"cluster", "providers", "actors", "policy", "messages", "config"},
+    "gateway": {"engine", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "api": {"engine", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "cli": {"gateway", "api", "engine", "cluster", "providers", "actors", "policy", "messages", "config"},
 }
 # Folder -> libraries that no file of it may include.
 FORBIDDEN_LIBRARIES = {
@@ -25,7 +26,7 @@ FORBIDDEN_LIBRARIES = {
     "messages": ("boost",),
 }
 # Folders whose headers must not show CAF: what they offer is plain.
-NO_CAF_HEADERS = ("gateway", "providers", "config", "policy")
+NO_CAF_HEADERS = ("gateway", "engine", "providers", "config", "policy")
 MAX_LINES = 450
 CODE = {".cpp", ".hpp", ".py", ".mjs", ".sh", ".cmake"}
 TEXT = CODE | {".md", ".yaml", ".yml", ".json", ".txt", ""}

@@ -1,8 +1,8 @@
-#include "gateway/records.hpp"
+#include "engine/records.hpp"
 
 #include <fmt/chrono.h>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 namespace {
 
 double milliseconds(policy::duration x) {
@@ -59,4 +59,4 @@ std::vector<decision_record> record_ring::newest(std::size_t most) const {
   return found;
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -1,7 +1,7 @@
-#include "gateway/health_checks.hpp"
+#include "engine/health_checks.hpp"
 
-#include "gateway/attempt.hpp"
-#include "gateway/await_answer.hpp"
+#include "engine/attempt.hpp"
+#include "engine/await_answer.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -14,7 +14,7 @@
 #include <memory>
 #include <set>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 namespace asio = boost::asio;
 using policy::clock;
@@ -122,4 +122,4 @@ asio::awaitable<void> check_health(router& of, providers::transport& upstreams,
   }
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

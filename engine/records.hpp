@@ -11,7 +11,7 @@
 #include <string>
 #include <unordered_map>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 /// The course of one finished request.
 struct decision_record {
@@ -45,4 +45,4 @@ private:
   std::unordered_map<std::string, std::shared_ptr<const decision_record>> by_id_;
 };
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

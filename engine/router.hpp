@@ -6,9 +6,9 @@
 #include "config/changes.hpp"
 #include "config/load.hpp"
 #include "config/router_config.hpp"
-#include "gateway/budgets.hpp"
-#include "gateway/metrics.hpp"
-#include "gateway/records.hpp"
+#include "engine/budgets.hpp"
+#include "engine/metrics.hpp"
+#include "engine/records.hpp"
 #include "policy/topology.hpp"
 #include "providers/key_ring.hpp"
 
@@ -19,7 +19,7 @@
 #include <string>
 #include <thread>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 /// What one request sees of the configuration, from its start to its end.
 struct snapshot {
@@ -90,4 +90,19 @@ private:
   providers::key_book keys_;
 };
 
-} // namespace echelon::gateway
+/// Counts a request from its start to its last byte.
+struct in_flight_guard {
+  explicit in_flight_guard(router& x) : of(x) {
+    ++of.served;
+    ++of.in_flight;
+  }
+  ~in_flight_guard() { --of.in_flight; }
+  in_flight_guard(const in_flight_guard&) = delete;
+  in_flight_guard& operator=(const in_flight_guard&) = delete;
+  router& of;
+};
+
+/// `req_` and 24 random hexadecimal digits. Unique, not secret.
+[[nodiscard]] std::string new_request_id();
+
+} // namespace echelon::engine

@@ -1,8 +1,12 @@
-#include "gateway/router.hpp"
+#include "engine/router.hpp"
 
 #include "config/topology.hpp"
 
-namespace echelon::gateway {
+#include <fmt/format.h>
+
+#include <random>
+
+namespace echelon::engine {
 
 router::router(config::router_config_ptr config, loader load) : load_(std::move(load)) {
   auto topology = config::make_topology(*config);
@@ -102,4 +106,9 @@ void router::reload_apart(std::function<void(reload_result)> then) {
   reloading_ = std::thread{[this, then = std::move(then)] { then(reload()); }};
 }
 
-} // namespace echelon::gateway
+std::string new_request_id() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return fmt::format("req_{:016x}{:08x}", random(), static_cast<std::uint32_t>(random()));
+}
+
+} // namespace echelon::engine

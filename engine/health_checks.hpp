@@ -1,7 +1,7 @@
 /// Active health checks of pools: ejected members are asked, not waited for.
 #pragma once
 
-#include "gateway/router.hpp"
+#include "engine/router.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -9,7 +9,7 @@
 
 #include <memory>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 /// Runs until `tick`, its own timer, is cancelled. Each `health_check_interval` of a pool, every
 /// member that the pool has ejected gets one minimal completion (one token) sent to the models of
@@ -20,4 +20,4 @@ namespace echelon::gateway {
 boost::asio::awaitable<void> check_health(router& of, providers::transport& upstreams,
                                           std::shared_ptr<boost::asio::steady_timer> tick);
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -1,8 +1,8 @@
-#include "gateway/call.hpp"
+#include "engine/call.hpp"
 
 #include "config/topology.hpp"
-#include "gateway/await_answer.hpp"
-#include "gateway/errors.hpp"
+#include "engine/await_answer.hpp"
+#include "engine/errors.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -13,7 +13,7 @@
 
 #include <algorithm>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 namespace asio = boost::asio;
 using policy::clock;
@@ -40,20 +40,29 @@ std::int64_t estimate_tokens(const nlohmann::json& body) {
 
 } // namespace
 
-call::call(router& of, providers::transport& upstreams, connection& client, const front& api,
-           front_request request, call_options options)
-    : router_(of), upstreams_(upstreams), client_(client), api_(api), request_(std::move(request)),
-      options_(std::move(options)), config_(of.current()), timer_(client.stream.get_executor()),
+call::call(router& of, providers::transport& upstreams, recipient& to, call_request request,
+           call_options options)
+    : router_(of), upstreams_(upstreams), to_(to), request_(std::move(request)),
+      options_(std::move(options)), config_(of.current()), timer_(to.executor()),
       started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
 
-asio::awaitable<void> call::run() {
+/// Null with `error` if the target, or a fallback that the caller named, is not known.
+std::shared_ptr<const policy::plan> call::plan(api_error& error) const {
+  if (request_.node) return config::plan_of(*config_->config, *request_.node);
   std::string unknown;
-  auto plan =
+  auto found =
       config::plan_for(*config_->topology, request_.target, options_.fallback_groups, unknown);
+  if (!found)
+    error = unknown.empty() ? unknown_target(request_.target, *config_->topology)
+                            : unknown_fallback(unknown, *config_->topology);
+  return found;
+}
+
+asio::awaitable<void> call::run() {
+  final_error unknown;
+  auto plan = this->plan(unknown.error);
   if (!plan) {
-    auto error = unknown.empty() ? unknown_target(request_.target, *config_->topology)
-                                 : unknown_fallback(unknown, *config_->topology);
-    co_await write_error(std::move(error), header_fields());
+    co_await refuse(std::move(unknown));
     co_return;
   }
   policy::request_terms terms;
@@ -70,22 +79,23 @@ asio::awaitable<void> call::run() {
   terms.tokens = estimate_tokens(request_.canonical.body);
   hold_ = router_.hierarchy().new_hold();
   dispatch_.emplace(std::move(plan), config_->topology, terms, hold_, hold_);
-  const departure_watch watch{client_, [this] {
-                                gone_ = true;
-                                timer_.cancel();
-                                for (const auto& x : running_)
-                                  x->cancel();
-                              }};
+  to_.watch([this] {
+    gone_ = true;
+    timer_.cancel();
+    for (const auto& x : running_)
+      x->cancel();
+  });
   std::exception_ptr broken;
   try {
     co_await drive(dispatch_->begin(clock::now()));
   } catch (...) {
     broken = std::current_exception();
   }
+  to_.unwatch();
   if (gone_ || broken) {
     dispatch_->abandon(clock::now(), sent_);
     flush();
-    client_.keep_alive = false;
+    to_.abandoned();
     finish(499, gone_ ? "client left" : "writing to the client failed");
   }
   if (broken && !gone_) std::rethrow_exception(broken);
@@ -116,9 +126,8 @@ asio::awaitable<void> call::drive(policy::action next) {
     } else {
       finish(200, "answered");
       if (request_.canonical.stream) co_return;
-      const auto headers = reply_headers();
-      const auto body = api_.answer(request_, answer_->plain);
-      co_await write_answer(client_, 200, "application/json", headers, body);
+      const auto about = report();
+      co_await to_.answer(about, answer_->plain);
       co_return;
     }
   }
@@ -183,48 +192,20 @@ asio::awaitable<void> call::sleep(policy::time_point until) {
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-header_fields call::reply_headers() const {
-  header_fields x{{"x-request-id", options_.request_id}};
-  if (!route_.empty()) x.emplace_back("x-echelon-route", route_);
-  x.emplace_back("x-echelon-attempts", std::to_string(dispatch_ ? dispatch_->attempts() : 0));
-  if (!dropped_.empty()) {
-    std::string list;
-    for (const auto& name : dropped_)
-      list += (list.empty() ? "" : ", ") + name;
-    x.emplace_back("x-echelon-dropped", list);
-  }
-  return x;
+call_report call::report() const {
+  return {options_.request_id, route_, dispatch_ ? dispatch_->attempts() : 0, dropped_};
 }
 
-asio::awaitable<void> call::write_error(api_error error, header_fields more) {
-  auto headers = reply_headers();
-  headers.insert(headers.end(), more.begin(), more.end());
-  finish(error.status, error.message);
-  const auto body = api_.error_body(error, options_.request_id);
-  co_await write_answer(client_, error.status, "application/json", headers, body);
+asio::awaitable<void> call::refuse(final_error why) {
+  finish(why.error.status, why.error.message);
+  const auto about = report();
+  co_await to_.fail(about, why);
 }
 
 asio::awaitable<void> call::answer_failure(const policy::give_up& x) {
-  auto [error, retry_after] = error_of(x, last_failure_, request_.target);
-  if (client_.head_sent) {
-    // The client has seen content: the stream ends as an error, never as complete.
-    finish(error.status, error.message);
-    client_.keep_alive = false;
-    auto last = encoder_->error(error);
-    co_await end_stream(client_, std::move(last));
-    co_return;
-  }
-  header_fields more;
-  if (retry_after > policy::duration::zero()) {
-    const auto s = std::chrono::ceil<std::chrono::seconds>(retry_after);
-    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(retry_after);
-    more.emplace_back("Retry-After", std::to_string(s.count()));
-    more.emplace_back("retry-after-ms", std::to_string(ms.count()));
-  } else if (error.status >= 500 || error.status == 429) {
-    // Our own retries are used up; the client's would multiply them.
-    more.emplace_back("x-should-retry", "false");
-  }
-  co_await write_error(std::move(error), std::move(more));
+  // Of a stream whose content the client has seen: it ends as an error, never as complete.
+  auto why = error_of(x, last_failure_, request_.target);
+  co_await refuse(std::move(why));
 }
 
 void call::finish(int status, std::string outcome) {
@@ -254,4 +235,4 @@ void call::finish(int status, std::string outcome) {
   router_.records().add(std::move(x));
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

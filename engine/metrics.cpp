@@ -1,4 +1,4 @@
-#include "gateway/metrics.hpp"
+#include "engine/metrics.hpp"
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -6,7 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 using namespace prometheus;
 
@@ -126,4 +126,4 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors,
   return serializer.Serialize(impl_->registry.Collect()) + serializer.Serialize(live.Collect());
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

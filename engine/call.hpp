@@ -1,10 +1,9 @@
 /// One client request on its way: carries out what policy::dispatch decides.
 #pragma once
 
-#include "gateway/attempt.hpp"
-#include "gateway/connection.hpp"
-#include "gateway/front/front.hpp"
-#include "gateway/router.hpp"
+#include "engine/attempt.hpp"
+#include "engine/recipient.hpp"
+#include "engine/router.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -13,9 +12,17 @@
 #include <optional>
 #include <string>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
-/// What the client's headers ask for.
+/// What is asked for.
+struct call_request {
+  std::string target; ///< A node, pool, group, tier or model.
+  providers::canonical_request canonical;
+  /// In place of a workflow node of the configuration; `target` is a name for it then.
+  std::optional<config::node_config> node{};
+};
+
+/// How it is to be served.
 struct call_options {
   std::string request_id;
   std::vector<std::string> fallback_groups;
@@ -24,13 +31,13 @@ struct call_options {
   std::string client_key; ///< What the client presented; secret.
 };
 
-/// Serves `request` to its end: the whole answer, stream or error is written when run() returns.
-/// Belongs to one reactor thread.
+/// Serves `request` to its end: the whole answer, stream or error has been taken when run()
+/// returns. Belongs to one reactor thread.
 class call {
 public:
-  call(router& of, providers::transport& upstreams, connection& client, const front& api,
-       front_request request, call_options options);
-  /// Throws boost::system::system_error only if the client's socket fails; all is given back then.
+  call(router& of, providers::transport& upstreams, recipient& to, call_request request,
+       call_options options);
+  /// Throws boost::system::system_error only if the recipient does; all is given back then.
   boost::asio::awaitable<void> run();
 
 private:
@@ -56,18 +63,18 @@ private:
   boost::asio::awaitable<policy::duration> tell_failure(const policy::attempt_result& x,
                                                         bool of_hedge);
   void note_attempt(const upstream_attempt& x, std::string_view outcome);
-  boost::asio::awaitable<void> write_error(api_error error, header_fields more);
+  boost::asio::awaitable<void> refuse(final_error why);
   boost::asio::awaitable<void> answer_failure(const policy::give_up& x);
   void flush();
   void finish(int status, std::string outcome);
-  header_fields reply_headers() const;
+  call_report report() const;
+  std::shared_ptr<const policy::plan> plan(api_error& error) const;
   config::tier_parameters parameters(const policy::start_attempt& x) const;
 
   router& router_;
   providers::transport& upstreams_;
-  connection& client_;
-  const front& api_;
-  front_request request_;
+  recipient& to_;
+  call_request request_;
   call_options options_;
   std::shared_ptr<const snapshot> config_;
   policy::hold_id hold_ = 0;
@@ -80,9 +87,8 @@ private:
   std::vector<std::string> dropped_;
   std::optional<providers::upstream_failure> last_failure_;
   attempt_ptr answer_; // The attempt whose answer the client gets.
-  std::unique_ptr<stream_encoder> encoder_;
   bool gone_ = false;
   bool sent_ = false; // The attempt that was granted last has begun.
 };
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

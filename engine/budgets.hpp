@@ -7,7 +7,7 @@
 #include <string>
 #include <unordered_map>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 class budgets {
 public:
@@ -33,4 +33,4 @@ private:
   std::unordered_map<std::string, policy::retry_budget> by_target_;
 };
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -1,4 +1,4 @@
-#include "gateway/errors.hpp"
+#include "engine/errors.hpp"
 
 #include "config/diagnostic.hpp"
 
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 using policy::failure_class;
 using policy::give_up;
@@ -136,4 +136,4 @@ api_error unknown_fallback(std::string_view name, const policy::topology& known)
           "invalid_request_error", "unknown_fallback", "x-echelon-fallback-groups"};
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 /// What an attempt is made of. References must outlive it.
 struct attempt_terms {
@@ -85,4 +85,4 @@ private:
   bool done_ = false, content_ = false, finished_ = false;
 };
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

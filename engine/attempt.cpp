@@ -1,10 +1,10 @@
-#include "gateway/attempt.hpp"
+#include "engine/attempt.hpp"
 
 #include "providers/text.hpp"
 
 #include <algorithm>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 namespace asio = boost::asio;
 using policy::clock;
@@ -227,4 +227,4 @@ asio::awaitable<std::vector<nlohmann::json>> upstream_attempt::more() {
   co_return found;
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -10,7 +10,7 @@
 #include <memory>
 #include <utility>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 namespace asio = boost::asio;
 
@@ -30,4 +30,4 @@ asio::awaitable<Result> answer_of(Start start) {
       std::move(initiate), asio::use_awaitable, std::move(start));
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -1,8 +1,7 @@
 // The attempts of a call: one, or two of which the first to begin wins, and what the client sees.
-#include "gateway/call.hpp"
+#include "engine/call.hpp"
 
-#include "gateway/await_answer.hpp"
-#include "gateway/stream_writer.hpp"
+#include "engine/await_answer.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -11,7 +10,7 @@
 
 #include <spdlog/spdlog.h>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 namespace asio = boost::asio;
 using policy::clock;
@@ -20,7 +19,8 @@ config::tier_parameters call::parameters(const policy::start_attempt& x) const {
   config::tier_parameters merged;
   const auto* tier = config_->config->tier({x.group, x.tier});
   if (!x.group.empty() && tier != nullptr) merged = tier->parameters;
-  if (const auto* node = config_->config->node(request_.target)) {
+  const auto* node = request_.node ? &*request_.node : config_->config->node(request_.target);
+  if (node != nullptr) {
     const auto& own = node->parameters;
     if (own.temperature) merged.temperature = own.temperature;
     if (!own.response_format.empty()) merged.response_format = own.response_format;
@@ -65,7 +65,7 @@ asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
     note_attempt(*answer_, "client_gone");
     co_return policy::done{};
   }
-  auto result = answer_->result(client_.head_sent);
+  auto result = answer_->result(to_.begun());
   note_attempt(*answer_, answer_->failure() ? to_string(result.kind) : "ok");
   if (!answer_->failure()) co_return dispatch_->on_success(result.tokens, clock::now());
   last_failure_ = answer_->failure();
@@ -192,26 +192,13 @@ asio::awaitable<void> call::end(attempt_ptr loser) {
 /// A stream that has begun, to its end or its failure.
 asio::awaitable<void> call::pass_on(upstream_attempt& from) {
   router_.counters().first_content(from.model(), from.seconds());
-  encoder_ = api_.encode_stream(request_);
-  stream_writer out{client_};
-  std::string events;
-  for (const auto& chunk : from.chunks)
-    events += encoder_->chunk(chunk);
-  const auto headers = reply_headers();
-  co_await out.begin(headers, std::move(events));
+  const auto about = report();
+  co_await to_.begin(about, from.chunks);
   while (!from.finished() && !from.failure()) {
     const auto chunks = co_await from.more();
-    std::string next;
-    for (const auto& chunk : chunks)
-      next += encoder_->chunk(chunk);
-    co_await out.write(std::move(next));
+    if (!chunks.empty()) co_await to_.pass(chunks);
   }
-  if (from.failure()) {
-    co_await out.stop();
-    co_return;
-  }
-  auto last = encoder_->finish();
-  co_await out.end(std::move(last));
+  if (!from.failure()) co_await to_.finish();
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 /// Thread-safe.
 class metrics {
@@ -29,4 +29,4 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-} // namespace echelon::gateway
+} // namespace echelon::engine
