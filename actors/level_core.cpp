@@ -25,7 +25,8 @@ std::vector<breaker> ejections_of(const actor_spec& spec) {
 } // namespace
 
 level_core::level_core(const actor_spec& spec, time_point now)
-    : spec_(spec), gate_(spec.gate, now), rotation_(spec.rotation, spec.weights, spec.slow_start),
+    : spec_(spec), gate_(spec.gate, now),
+      rotation_(spec.rotation, spec.weights, spec.slow_start, spec.order),
       ejections_(ejections_of(spec)) {}
 
 messages::admit_reply level_core::refuse(const messages::admit_request& msg, refusal why,
@@ -225,7 +226,8 @@ std::vector<hold_id> level_core::woken(time_point now) {
 void level_core::apply(const actor_spec& spec, time_point now) {
   retired_ = false;
   const bool same_members = spec.member_ids == spec_.member_ids && spec.members == spec_.members
-                            && spec.weights == spec_.weights && spec.rotation == spec_.rotation;
+                            && spec.weights == spec_.weights && spec.rotation == spec_.rotation
+                            && spec.order == spec_.order;
   spec_ = spec;
   gate_.apply(spec.gate, now);
   if (same_members) {
@@ -233,7 +235,7 @@ void level_core::apply(const actor_spec& spec, time_point now) {
     for (auto& x : ejections_)
       x.apply(spec.ejection);
   } else {
-    rotation_ = rotation{spec.rotation, spec.weights, spec.slow_start};
+    rotation_ = rotation{spec.rotation, spec.weights, spec.slow_start, spec.order};
     ejections_ = ejections_of(spec);
     passes_.clear();
   }

@@ -1,8 +1,7 @@
 #include "actors/supervisor.hpp"
+#include "config/log.hpp"
 
 #include <caf/send.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace echelon::actors {
 
@@ -80,7 +79,7 @@ bool family::ended(const caf::actor_addr& who) {
       return false;
     }
     ++x.memory->restarts;
-    spdlog::warn("actor {} died and is started anew (restart {})", x.spec.path, x.memory->restarts);
+    log().warn("actor {} died and is started anew (restart {})", x.spec.path, x.memory->restarts);
     start(i->first, x);
     // Settings that were on their way to the dead actor.
     auto spec = x.removed ? nullptr : std::make_shared<const policy::actor_spec>(x.spec);

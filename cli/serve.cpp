@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include "config/cluster_overrides.hpp"
 #include "config/load.hpp"
 #include "config/url.hpp"
 #include "gateway/server.hpp"
@@ -53,33 +54,6 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// What the command line says of the cluster wins over the file, so that one file serves every
-/// node.
-void join(config::RouterConfig& to, const serve_options& options) {
-  if (options.node.empty() && options.cluster_listen.empty() && options.seeds.empty()) return;
-  if (!to.cluster) to.cluster.emplace();
-  if (!options.node.empty()) to.cluster->node = options.node;
-  if (!options.seeds.empty()) to.cluster->seeds = options.seeds;
-  if (!options.cluster_listen.empty())
-    static_cast<void>(
-        config::split_address(options.cluster_listen, to.cluster->host, to.cluster->port));
-}
-
-bool check_addresses(const serve_options& options) {
-  auto all = options.seeds;
-  if (!options.cluster_listen.empty()) all.push_back(options.cluster_listen);
-  for (const auto& x : all) {
-    std::string host;
-    std::uint16_t port = 0;
-    if (config::split_address(x, host, port)) continue;
-    std::cerr << "echelon: --cluster-listen and --seed must be ADDRESS:PORT, such as "
-                 "127.0.0.1:4801, not '"
-              << x << "'\n";
-    return false;
-  }
-  return true;
-}
-
 } // namespace
 
 int serve(const serve_options& options) {
@@ -91,7 +65,13 @@ int serve(const serve_options& options) {
         << options.listen << "'\n";
     return 2;
   }
-  if (!check_addresses(options)) return 2;
+  const config::cluster_overrides place{options.node, options.cluster_listen, options.seeds};
+  if (const auto bad = config::first_bad_address(place); !bad.empty()) {
+    std::cerr << "echelon: --cluster-listen and --seed must be ADDRESS:PORT, such as "
+                 "127.0.0.1:4801, not '"
+              << bad << "'\n";
+    return 2;
+  }
   std::signal(SIGPIPE, SIG_IGN);
   set_up_log(options);
   raise_descriptor_limit();
@@ -104,7 +84,7 @@ int serve(const serve_options& options) {
       messages.push_back(config::to_string(x));
     return faults.empty();
   };
-  load.parse = [options, how, host,
+  load.parse = [place, how, host,
                 port](const engine::router::files& from,
                       std::vector<std::string>& messages) -> config::router_config_ptr {
     const auto result = config::load_sources(from, how);
@@ -116,7 +96,7 @@ int serve(const serve_options& options) {
       changed->server.host = host;
       changed->server.port = port;
     }
-    join(*changed, options);
+    config::apply(place, *changed);
     return changed;
   };
   std::vector<std::string> messages;

@@ -1,8 +1,7 @@
 #include "cluster/connector.hpp"
 
+#include "config/log.hpp"
 #include "config/url.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -113,7 +112,7 @@ void connector::put_off(const std::string& address, const std::string& why) {
   auto& x = attempts_[address];
   x.next = std::chrono::steady_clock::now() + x.pause;
   x.pause = std::min(x.pause * 2, std::chrono::milliseconds{2000});
-  if (x.told != why) spdlog::info("cluster: no way to {}: {}", address, why);
+  if (x.told != why) log().info("cluster: no way to {}: {}", address, why);
   x.told = why;
 }
 

@@ -2,14 +2,13 @@
 
 #include "cluster/desk.hpp"
 #include "cluster/office.hpp"
+#include "config/log.hpp"
 
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/openssl/manager.hpp>
 #include <caf/openssl/publish.hpp>
 #include <caf/scoped_actor.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <unistd.h>
 
@@ -23,7 +22,7 @@ namespace echelon::cluster {
 namespace {
 
 struct node_config : caf::actor_system_config {
-  explicit node_config(const config::cluster_config& x) {
+  node_config(const config::cluster_config& x, unsigned threads) {
     add_message_types<caf::id_block::echelon>();
     load<caf::io::middleman>();
     if (!x.cert.empty()) {
@@ -34,6 +33,7 @@ struct node_config : caf::actor_system_config {
       openssl_key = x.key;
       openssl_cafile = x.ca;
     }
+    if (threads > 0) set("scheduler.max-threads", static_cast<std::size_t>(threads));
     set("logger.console", caf::atom("none"));
   }
 };
@@ -72,11 +72,23 @@ std::string host_name() {
 } // namespace
 
 struct node::impl {
-  explicit impl(const config::cluster_config& x) : settings(x), config(x), system(config) {}
+  impl(const config::cluster_config& x, unsigned threads)
+      : settings(x), config(std::make_unique<node_config>(x, threads)),
+        own(std::make_unique<caf::actor_system>(*config)), system(*own) {}
+  impl(const config::cluster_config& x, caf::actor_system& host) : settings(x), system(host) {
+    if (!host.has_middleman())
+      throw std::runtime_error("a cluster needs CAF's middleman in the host's actor system: "
+                               "load<caf::io::middleman>() before it is made");
+    if (!x.cert.empty() && !host.has_openssl_manager())
+      throw std::runtime_error(
+          "cluster.tls needs CAF's OpenSSL manager in the host's actor system: "
+          "load<caf::openssl::manager>() before it is made");
+  }
 
   config::cluster_config settings;
-  node_config config;
-  caf::actor_system system;
+  std::unique_ptr<node_config> config; // Null: the host's.
+  std::unique_ptr<caf::actor_system> own;
+  caf::actor_system& system;
   std::shared_ptr<board> map = std::make_shared<board>();
   std::shared_ptr<cluster_report> report = std::make_shared<cluster_report>();
   std::shared_ptr<reload_round> round = std::make_shared<reload_round>();
@@ -86,7 +98,9 @@ struct node::impl {
   actors::hierarchy* tree = nullptr;
 };
 
-node::node(const config::cluster_config& settings) : impl_(std::make_unique<impl>(settings)) {}
+node::node(const config::cluster_config& settings, caf::actor_system* host, unsigned threads)
+    : impl_(host != nullptr ? std::make_unique<impl>(settings, *host)
+                            : std::make_unique<impl>(settings, threads)) {}
 
 node::~node() {
   stop();
@@ -147,9 +161,9 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
   if (!bound)
     throw std::runtime_error("cannot listen for the cluster at " + address(x.settings.port) + ": "
                              + x.system.render(bound.error()));
-  spdlog::info("cluster '{}': node '{}' listens at {}{}", x.settings.name,
-               x.settings.node.empty() ? host_name() : x.settings.node, address(*bound),
-               tls ? ", TLS" : "");
+  log().info("cluster '{}': node '{}' listens at {}{}", x.settings.name,
+             x.settings.node.empty() ? host_name() : x.settings.node, address(*bound),
+             tls ? ", TLS" : "");
 }
 
 std::vector<std::string> node::carry_over(const std::vector<messages::config_file>& files) {

@@ -37,8 +37,11 @@ struct reload_hooks {
 
 class node {
 public:
-  /// Makes the actor system. Throws std::runtime_error if TLS files cannot be read.
-  explicit node(const config::cluster_config& settings);
+  /// Makes an actor system of its own with `threads` workers (0: one per core), or takes `host`,
+  /// which has CAF's middleman (with TLS, its OpenSSL manager too) and outlives this. Throws
+  /// std::runtime_error if TLS files cannot be read, or if the host lacks a module.
+  explicit node(const config::cluster_config& settings, caf::actor_system* host = nullptr,
+                unsigned threads = 0);
   ~node();
   node(const node&) = delete;
   node& operator=(const node&) = delete;

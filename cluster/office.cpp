@@ -1,12 +1,11 @@
 #include "cluster/office.hpp"
 
+#include "config/log.hpp"
 #include "config/url.hpp"
 
 #include <caf/io/middleman.hpp>
 #include <caf/openssl/manager.hpp>
 #include <caf/send.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace echelon::cluster {
 
@@ -34,7 +33,7 @@ void office_state::begin(caf::event_based_actor* self, office_setup setup) {
     std::erase_if(linked_, [&](const auto& x) { return x.second.address() == msg.source; });
     std::erase_if(contacts_, [&](const auto& x) {
       if (x.second.office.address() != msg.source) return false;
-      spdlog::warn("cluster: the connection to node '{}' is gone", x.first);
+      log().warn("cluster: the connection to node '{}' is gone", x.first);
       setup_.map->set_desk(x.first, {});
       return true;
     });
@@ -115,19 +114,19 @@ void office_state::introduced(const messages::introduction& x, const caf::actor&
   const auto& own = core_->settings();
   if (x.from.node == own.self.node) {
     if (x.from != own.self)
-      spdlog::warn("cluster: {} has the name of this node, '{}': refused", x.from.address,
-                   x.from.node);
+      log().warn("cluster: {} has the name of this node, '{}': refused", x.from.address,
+                 x.from.node);
     return;
   }
   if (x.cluster != own.cluster || x.protocol != messages::beat{}.protocol) {
-    spdlog::warn("cluster: node '{}' at {} is of cluster '{}', protocol {}: refused", x.from.node,
-                 x.from.address, x.cluster, x.protocol);
+    log().warn("cluster: node '{}' at {} is of cluster '{}', protocol {}: refused", x.from.node,
+               x.from.address, x.cluster, x.protocol);
     return;
   }
   auto& c = contacts_[x.from.node];
   if (c.office != from) {
     self_->monitor(from);
-    spdlog::info("cluster: connected with node '{}' at {}", x.from.node, x.from.address);
+    log().info("cluster: connected with node '{}' at {}", x.from.node, x.from.address);
   }
   c = {x.from, from};
   linked_[x.from.address] = from;
@@ -161,7 +160,7 @@ void office_state::pump() {
       send_to(node, x.what);
   }
   for (const auto& text : core_->take_notes())
-    spdlog::log(text.rfind("cluster view", 0) == 0 ? spdlog::level::info : spdlog::level::warn,
+    log().log(text.rfind("cluster view", 0) == 0 ? spdlog::level::info : spdlog::level::warn,
                 "cluster: {}", text);
   if (core_->take_reset()) forget_everything();
   if (core_->take_doubt()) start_over();

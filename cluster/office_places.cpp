@@ -1,9 +1,8 @@
 // What this node owns: taking over, handing over, and putting together what was lost.
 #include "cluster/office.hpp"
+#include "config/log.hpp"
 
 #include <caf/send.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -162,9 +161,8 @@ void office_state::forget_everything() {
 
 /// After a while without a quorum what we have is void.
 void office_state::start_over() {
-  spdlog::warn(
-      "cluster: this node was without a quorum; what it owns starts from what the gateways "
-      "know");
+  log().warn("cluster: this node was without a quorum; what it owns starts from what the gateways "
+             "know");
   end_actors();
   tenures_->doubt();
 }

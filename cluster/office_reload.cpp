@@ -1,9 +1,8 @@
 // One configuration for all nodes: everyone checks it, then everyone takes it, or nobody does.
 #include "cluster/office.hpp"
+#include "config/log.hpp"
 
 #include <caf/send.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace echelon::cluster {
 
@@ -62,7 +61,7 @@ void office_state::answer_prepare(const messages::prepare_reload& x) {
 void office_state::take_commit(const messages::commit_reload& x) {
   const auto i = prepared_.find(x.from.node);
   if (i == prepared_.end() || i->second.round != x.round) return;
-  spdlog::info("cluster: node '{}' has reloaded, and so do we", x.from.node);
+  log().info("cluster: node '{}' has reloaded, and so do we", x.from.node);
   setup_.hooks.take(i->second.files);
   prepared_.erase(i);
 }

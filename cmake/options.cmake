@@ -8,8 +8,14 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
-option(ECHELON_WERROR "Treat warnings as errors" ON)
+option(ECHELON_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+option(ECHELON_PYTHON "Build the Python package" ${PROJECT_IS_TOP_LEVEL})
 set(ECHELON_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
+
+# Python itself is not built with sanitizers.
+if(ECHELON_SANITIZE)
+  set(ECHELON_PYTHON OFF)
+endif()
 
 find_program(ECHELON_CCACHE ccache)
 if(ECHELON_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

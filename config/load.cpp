@@ -76,6 +76,8 @@ load_result read_whole(const yaml_ptr& root, const load_options& options, diagno
   loading x{out};
   x.env = options.env;
   x.simulate = options.simulate;
+  x.parts = options.parts;
+  x.config.classifier = options.parts.classifier;
   if (!x.env)
     x.env = [](const std::string& name) -> std::optional<std::string> {
       const char* value = std::getenv(name.c_str());

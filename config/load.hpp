@@ -14,6 +14,8 @@
 namespace echelon::config {
 
 struct load_options {
+  /// Parts of a host program that the configuration may name.
+  host_parts parts{};
   /// Every provider is served by the built-in simulator: no keys and no variables are needed.
   bool simulate = false;
   /// Environment; empty: the process's own.

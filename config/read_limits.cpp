@@ -76,10 +76,12 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
   pool_config pool;
   pool.name = name.text;
   pool.description = in.text("description").value_or("");
-  const word_list<rotation_strategy> strategies{
+  word_list<rotation_strategy> strategies{
       {"round_robin", rotation_strategy::round_robin},
       {"least_recently_used", rotation_strategy::least_recently_used},
       {"weighted", rotation_strategy::weighted}};
+  for (const auto& [own, order] : x.parts.rotations)
+    strategies.emplace_back(own, rotation_strategy::custom);
   if (in.find("task_groups") == nullptr)
     x.out.error(name.at, "missing-key", in.path() + " needs task_groups");
   pool_refs members{refs(in, "task_groups")};
@@ -87,6 +89,9 @@ void read_pool(loading& x, const yaml_node& name, const yaml_ptr& node) {
       list && list->is == yaml_node::kind::list && list->items.empty())
     x.out.error(list->at, "empty-list", in.path("task_groups") + " must name a task group");
   if (const auto v = in.one_of("rotation_strategy", strategies)) pool.rotation = *v;
+  pool.rotation_name = in.text("rotation_strategy").value_or(std::string{to_string(pool.rotation)});
+  if (pool.rotation == rotation_strategy::custom)
+    pool.order = x.parts.rotations.at(pool.rotation_name);
   if (const auto v = in.seconds("health_check_interval")) pool.health_check_interval = *v;
   if (const auto v = in.count("failure_threshold")) pool.failure_threshold = *v;
   if (const auto v = in.seconds("recovery_time")) pool.recovery_time = *v;

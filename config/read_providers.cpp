@@ -32,12 +32,16 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
   if (node->is != yaml_node::kind::map) return;
   provider_config to;
   to.name = name.text;
-  const word_list<provider_kind> kinds{{"openai", provider_kind::openai},
-                                       {"anthropic", provider_kind::anthropic},
-                                       {"gemini", provider_kind::gemini},
-                                       {"simulator", provider_kind::simulator}};
+  word_list<provider_kind> kinds{{"openai", provider_kind::openai},
+                                 {"anthropic", provider_kind::anthropic},
+                                 {"gemini", provider_kind::gemini},
+                                 {"simulator", provider_kind::simulator}};
+  for (const auto& [own, adapter] : x.parts.kinds)
+    kinds.emplace_back(own, provider_kind::custom);
   if (in.find("kind") == nullptr) x.out.error(name.at, "missing-key", in.path() + " needs kind");
   if (const auto v = in.one_of("kind", kinds)) to.kind = *v;
+  to.kind_name = in.text("kind").value_or("");
+  if (to.kind == provider_kind::custom) to.adapter = x.parts.kinds.at(to.kind_name);
   to.simulate = x.simulate || to.kind == provider_kind::simulator;
   const auto url = in.expanded("base_url", x.env, to.simulate);
   if (url && (!url->empty() || !to.simulate)) {
@@ -47,6 +51,9 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
     else
       x.out.error(in.where("base_url"), "bad-url",
                   in.path("base_url") + " is not a base URL: " + why);
+  } else if (to.kind == provider_kind::custom && !to.simulate) {
+    if (in.find("base_url") == nullptr)
+      x.out.error(name.at, "missing-key", in.path() + " needs base_url");
   } else if (!to.simulate && in.find("base_url") == nullptr) {
     to.base_url = to.kind == provider_kind::openai ? "https://api.openai.com/v1"
                   : to.kind == provider_kind::anthropic

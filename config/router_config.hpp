@@ -1,6 +1,7 @@
 /// The whole configuration, typed and immutable once loaded.
 #pragma once
 
+#include "config/host_parts.hpp"
 #include "policy/settings.hpp"
 
 #include <cstdint>
@@ -17,12 +18,14 @@ using policy::duration;
 /// How long a member that comes back gets less than its share.
 constexpr duration default_slow_start = std::chrono::seconds{10};
 
-enum class provider_kind : std::uint8_t { openai, anthropic, gemini, simulator };
+enum class provider_kind : std::uint8_t { openai, anthropic, gemini, simulator, custom };
 
 /// `providers.<name>`.
 struct provider_config {
   std::string name;
   provider_kind kind = provider_kind::openai;
+  std::string kind_name;                             ///< As written.
+  std::shared_ptr<const providers::adapter> adapter; ///< Of kind `custom`, else null.
   std::string base_url;              ///< Scheme, host, optional port and path; no trailing slash.
   std::vector<std::string> api_keys; ///< Secret; may be empty. Never printed.
   std::map<std::string, std::string> headers; ///< Extra request headers.
@@ -113,6 +116,8 @@ struct pool_config {
   std::vector<group_ref> members;     ///< Dangling ones are left out.
   std::vector<std::uint32_t> weights; ///< One per member, for `weighted`.
   policy::rotation_strategy rotation = policy::rotation_strategy::round_robin;
+  std::string rotation_name;         ///< As written.
+  policy::custom_rotation order;     ///< Of rotation `custom`, else null.
   duration health_check_interval{0}; ///< 0: no active checks.
   std::uint32_t failure_threshold = 3;
   duration recovery_time = std::chrono::seconds{60};
@@ -187,7 +192,8 @@ struct RouterConfig {
   std::optional<policy::rate_settings> rate; ///< Of the whole router.
   server_config server;
   auth_config auth;
-  std::optional<cluster_config> cluster; ///< Absent: one node by itself.
+  std::optional<cluster_config> cluster;                ///< Absent: one node by itself.
+  std::shared_ptr<const failure_classifier> classifier; ///< Of a host program; null: none.
 
   [[nodiscard]] const group_config* group(std::string_view name) const;
   [[nodiscard]] const tier_config* tier(const group_ref& ref) const;

@@ -41,6 +41,7 @@ struct loading {
   diagnostics& out;
   environment env;
   bool simulate = false;
+  host_parts parts;
 
   std::map<std::string, bool> own_breaker; ///< Groups with a circuit_breaker of their own.
   std::map<std::string, place> group_at;   ///< By group.

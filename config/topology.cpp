@@ -211,6 +211,7 @@ private:
   void add_pool(const pool_config& x) {
     auto& spec = add(level::pool, "pool/" + x.name, config_.pool_gate(x));
     spec.rotation = x.rotation;
+    spec.order = x.order;
     spec.weights = x.weights;
     spec.ejection = {x.failure_threshold, x.recovery_time, 1};
     spec.health_check_interval = x.health_check_interval;

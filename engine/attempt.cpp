@@ -77,6 +77,9 @@ policy::attempt_result upstream_attempt::result(bool committed) const {
 void upstream_attempt::fail(upstream_failure x) {
   // An upstream may repeat the key that it was sent.
   providers::scrub_failure(x, key_);
+  if (const auto& judge = terms_.config.classifier;
+      judge && x.kind != failure_class::untranslatable)
+    x.kind = (*judge)(terms_.model, x.kind, x.status, x.code, x.message);
   failure_ = std::move(x);
 }
 
@@ -120,7 +123,7 @@ asio::awaitable<void> upstream_attempt::exchange() {
     fail(std::move(nowhere));
     co_return;
   }
-  const auto& wire = providers::adapter_for(provider->second.kind);
+  const auto& wire = providers::adapter_for(provider->second);
   if (const auto& native = terms_.request.native;
       native && !native->beyond.empty()
       && provider->second.kind != config::provider_kind::anthropic) {

@@ -1,5 +1,6 @@
 #include "engine/call.hpp"
 
+#include "config/log.hpp"
 #include "config/topology.hpp"
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
@@ -8,8 +9,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -124,8 +123,12 @@ asio::awaitable<void> call::drive(policy::action next) {
       co_await answer_failure(*g);
       co_return;
     } else {
+      // The record first: whoever has the answer may ask for it.
       finish(200, "answered");
-      if (request_.canonical.stream) co_return;
+      if (request_.canonical.stream) {
+        co_await to_.finish();
+        co_return;
+      }
       const auto about = report();
       co_await to_.answer(about, answer_->plain);
       co_return;
@@ -228,10 +231,9 @@ void call::finish(int status, std::string outcome) {
   const auto queued = std::chrono::duration<double>(x.queued).count();
   // Unknown targets share one label: clients must not be able to grow the metrics.
   router_.counters().request(dispatch_ ? x.target : "unknown", status, seconds, queued);
-  spdlog::info("request {} target {} route {} status {} attempts {} in {:.1f} ms{}", x.id,
-               dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status,
-               x.attempts, seconds * 1000,
-               queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
+  log().info("request {} target {} route {} status {} attempts {} in {:.1f} ms{}", x.id,
+             dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status, x.attempts,
+             seconds * 1000, queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
   router_.records().add(std::move(x));
 }
 

@@ -1,14 +1,13 @@
 // The attempts of a call: one, or two of which the first to begin wins, and what the client sees.
 #include "engine/call.hpp"
 
+#include "config/log.hpp"
 #include "engine/await_answer.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace echelon::engine {
 
@@ -41,8 +40,8 @@ call::attempt_ptr call::prepare(const policy::start_attempt& x) {
 void call::note_attempt(const upstream_attempt& x, std::string_view outcome) {
   router_.counters().attempt(x.model(), outcome, x.seconds());
   if (!x.failure() || gone_) return;
-  spdlog::info("request {} attempt {} failed: {} status {}: {}", options_.request_id, x.label(),
-               outcome, x.failure()->status, x.failure()->message);
+  log().info("request {} attempt {} failed: {} status {}: {}", options_.request_id, x.label(),
+             outcome, x.failure()->status, x.failure()->message);
 }
 
 asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
@@ -189,7 +188,7 @@ asio::awaitable<void> call::end(attempt_ptr loser) {
   co_await wait_for(loser, nullptr, policy::time_point::max());
 }
 
-/// A stream that has begun, to its end or its failure.
+/// A stream that has begun, to its end or its failure, of which drive() tells.
 asio::awaitable<void> call::pass_on(upstream_attempt& from) {
   router_.counters().first_content(from.model(), from.seconds());
   const auto about = report();
@@ -198,7 +197,6 @@ asio::awaitable<void> call::pass_on(upstream_attempt& from) {
     const auto chunks = co_await from.more();
     if (!chunks.empty()) co_await to_.pass(chunks);
   }
-  if (!from.failure()) co_await to_.finish();
 }
 
 } // namespace echelon::engine

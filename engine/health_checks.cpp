@@ -1,5 +1,6 @@
 #include "engine/health_checks.hpp"
 
+#include "config/log.hpp"
 #include "engine/attempt.hpp"
 #include "engine/await_answer.hpp"
 
@@ -7,8 +8,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <map>
 #include <memory>
@@ -76,8 +75,8 @@ asio::awaitable<void> ask_member(router& of, std::shared_ptr<const snapshot> con
   }
   actors.tell_health(plan->pool, member, healthy);
   of.counters().health_check(plan->target, healthy);
-  spdlog::info("pool {} member {}: health check {}", plan->target, config->topology->path(member),
-               healthy ? "answered, it is back" : "failed, it stays out");
+  log().info("pool {} member {}: health check {}", plan->target, config->topology->path(member),
+             healthy ? "answered, it is back" : "failed, it stays out");
   busy->erase({plan->pool, member});
 }
 

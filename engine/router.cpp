@@ -8,10 +8,10 @@
 
 namespace echelon::engine {
 
-router::router(config::router_config_ptr config, loader load) : load_(std::move(load)) {
+router::router(config::router_config_ptr config, loader load, actor_home where) : load_(std::move(load)) {
   auto topology = config::make_topology(*config);
   if (config->cluster) {
-    node_ = std::make_unique<cluster::node>(*config->cluster);
+    node_ = std::make_unique<cluster::node>(*config->cluster, where.host, where.threads);
     hierarchy_ = std::make_unique<actors::hierarchy>(node_->system(), topology, true);
     try {
       node_->start(*hierarchy_, topology, hooks());
@@ -19,8 +19,10 @@ router::router(config::router_config_ptr config, loader load) : load_(std::move(
       node_->stop(); // Before the hierarchy, which it uses.
       throw;
     }
+  } else if (where.host != nullptr) {
+    hierarchy_ = std::make_unique<actors::hierarchy>(*where.host, topology);
   } else {
-    hierarchy_ = std::make_unique<actors::hierarchy>(topology);
+    hierarchy_ = std::make_unique<actors::hierarchy>(topology, where.threads);
   }
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
 }

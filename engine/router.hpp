@@ -19,6 +19,10 @@
 #include <string>
 #include <thread>
 
+namespace caf {
+class actor_system;
+}
+
 namespace echelon::engine {
 
 /// What one request sees of the configuration, from its start to its end.
@@ -36,6 +40,12 @@ struct reload_result {
   config::config_changes changes;
 };
 
+/// Where the actors live.
+struct actor_home {
+  caf::actor_system* host = nullptr; ///< Outlives the router; null: one of its own.
+  unsigned threads = 0;              ///< Workers of its own one; 0: one per core.
+};
+
 class router {
 public:
   using files = std::vector<config::source_file>;
@@ -48,7 +58,7 @@ public:
   };
 
   /// Throws std::runtime_error if the cluster's address cannot be bound.
-  router(config::router_config_ptr config, loader load);
+  router(config::router_config_ptr config, loader load, actor_home where = {});
   ~router();
   router(const router&) = delete;
   router& operator=(const router&) = delete;

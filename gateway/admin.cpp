@@ -1,6 +1,7 @@
 // Health, metrics, model list and the admin API.
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
+#include "engine/state.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/explain.hpp"
 #include "gateway/session.hpp"
@@ -33,36 +34,6 @@ asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
   co_return co_await answer_of<std::vector<messages::actor_state>>(std::move(start));
 }
 
-json limit(std::int64_t x) {
-  return x < 0 ? json() : json(x);
-}
-
-json actor_json(const messages::actor_state& x, const policy::topology& topology) {
-  json members = json::array();
-  for (const auto& m : x.members)
-    members.push_back({{"member", topology.path(m.id)}, {"ejected", m.ejected}});
-  json actor{{"path", x.path},
-             {"level", x.level},
-             {"node", x.node.empty() ? json("local") : json(x.node)},
-             {"permits", {{"used", x.permits_used}, {"limit", limit(x.permits_limit)}}},
-             {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
-             {"limiter", {{"available", limit(x.rate_available)}, {"limit", limit(x.rate_limit)}}},
-             {"tokens", {{"used", limit(x.tokens_used)}, {"limit", limit(x.tokens_limit)}}},
-             {"breaker",
-              {{"state", x.breaker},
-               {"failures", x.failures},
-               {"benched", x.benched},
-               {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
-             {"totals",
-              {{"admitted", x.admitted},
-               {"refused", x.refused},
-               {"succeeded", x.succeeded},
-               {"failed", x.failed}}},
-             {"restarts", x.restarts}};
-  if (!x.members.empty()) actor["members"] = std::move(members);
-  return actor;
-}
-
 asio::awaitable<void> answer(connection& to, int status, const json& body) {
   const header_fields none;
   const auto text = providers::dump(body);
@@ -83,31 +54,9 @@ bool admin_allowed(const config::server_config& server, const connection& from,
   return same_secret(server.admin_token, presented_key(field(m, http::field::authorization), {}));
 }
 
-json cluster_json(const cluster::node& node) {
-  const auto x = node.status();
-  json members = json::array();
-  for (const auto& m : x.view.members)
-    members.push_back({{"node", m.node},
-                       {"address", m.address},
-                       {"heard", x.heard.count(m.node) != 0},
-                       {"self", m == x.self}});
-  return {{"node", x.self.node},   {"address", x.self.address},
-          {"epoch", x.view.epoch}, {"quorum_of", x.view.size},
-          {"acts", x.acts},        {"members", std::move(members)}};
-}
-
 asio::awaitable<void> serve_state(router& of, connection& client) {
-  const auto now = of.current();
   const auto found = co_await states(of);
-  json actors = json::array();
-  for (const auto& x : found)
-    actors.push_back(actor_json(x, *now->topology));
-  json body{{"version", ECHELON_VERSION},
-            {"config_version", now->version},
-            {"draining", of.draining.load()},
-            {"requests_in_flight", of.in_flight.load()},
-            {"actors", std::move(actors)}};
-  if (of.node() != nullptr) body["cluster"] = cluster_json(*of.node());
+  const auto body = engine::state_json(of, found);
   co_await answer(client, 200, body);
 }
 

@@ -1,5 +1,6 @@
 #include "gateway/server.hpp"
 
+#include "config/log.hpp"
 #include "engine/health_checks.hpp"
 #include "gateway/session.hpp"
 #include "gateway/watch.hpp"
@@ -15,8 +16,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <malloc.h>
 
@@ -74,7 +73,7 @@ struct server::impl {
       if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
       if (error) {
         // Out of descriptors, most likely: those in use will come back.
-        spdlog::warn("cannot accept a connection: {}", error.message());
+        log().warn("cannot accept a connection: {}", error.message());
         timer.expires_after(std::chrono::milliseconds{100});
         co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
         continue;
@@ -100,7 +99,7 @@ struct server::impl {
       if (number == SIGHUP) {
         reload();
       } else if (draining) {
-        spdlog::warn("second signal: ending at once");
+        log().warn("second signal: ending at once");
         std::_Exit(1);
       } else {
         start_drain();
@@ -111,18 +110,18 @@ struct server::impl {
   void reload() {
     const auto result = of.reload();
     for (const auto& x : result.messages)
-      spdlog::info("{}", x);
+      log().info("{}", x);
     const auto& c = result.changes;
     for (const auto& x : c.added)
-      spdlog::info("reload: target {} is new", x);
+      log().info("reload: target {} is new", x);
     for (const auto& x : c.removed)
-      spdlog::info("reload: target {} is gone", x);
+      log().info("reload: target {} is gone", x);
     for (const auto& x : c.changed)
-      spdlog::info("reload: {}", x);
+      log().info("reload: {}", x);
     for (const auto& x : c.need_restart)
-      spdlog::warn("reload: {} needs a restart", x);
-    spdlog::info("reload {}, configuration version {}", result.ok ? "done" : "refused",
-                 result.version);
+      log().warn("reload: {} needs a restart", x);
+    log().info("reload {}, configuration version {}", result.ok ? "done" : "refused",
+               result.version);
   }
 
   /// A change counts once it has been the same twice: half a file is not read.
@@ -138,7 +137,7 @@ struct server::impl {
       last = look;
       if (!settled || look == known) continue;
       known = look;
-      spdlog::info("{} has changed", watched);
+      log().info("{} has changed", watched);
       reload();
     }
   }
@@ -162,7 +161,7 @@ struct server::impl {
     if (draining) return;
     draining = true;
     of.draining = true;
-    spdlog::info("draining: {} requests in flight", of.in_flight.load());
+    log().info("draining: {} requests in flight", of.in_flight.load());
     error_code ignored;
     acceptor.close(ignored);
     asio::co_spawn(control, finish_drain(), asio::detached);
@@ -178,7 +177,7 @@ struct server::impl {
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
     if (of.in_flight > 0)
-      spdlog::warn("drain_timeout passed, {} requests are cut off", of.in_flight.load());
+      log().warn("drain_timeout passed, {} requests are cut off", of.in_flight.load());
     // What this node owns goes to the others before it ends.
     if (of.node() != nullptr) of.node()->leave(std::chrono::seconds{2});
     stopped = true;

@@ -1,5 +1,6 @@
 #include "gateway/session.hpp"
 
+#include "config/log.hpp"
 #include "engine/call.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/http_recipient.hpp"
@@ -12,12 +13,10 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fmt/format.h>
 #include <random>
 
 namespace echelon::gateway {
@@ -219,7 +218,7 @@ asio::awaitable<void> serve_connection(router& of, providers::transport& upstrea
   } catch (const boost::system::system_error&) {
     // The client's socket failed: nobody is left to tell.
   } catch (const std::exception& error) {
-    spdlog::error("a request failed unexpectedly: {}", error.what());
+    log().error("a request failed unexpectedly: {}", error.what());
   }
   error_code ignored;
   client->stream.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);

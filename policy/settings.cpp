@@ -19,6 +19,7 @@ std::string_view to_string(rotation_strategy x) {
   case rotation_strategy::round_robin: return "round_robin";
   case rotation_strategy::least_recently_used: return "least_recently_used";
   case rotation_strategy::weighted: return "weighted";
+  case rotation_strategy::custom: return "custom";
   }
   return "unknown";
 }

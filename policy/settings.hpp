@@ -18,7 +18,7 @@ using duration = std::chrono::nanoseconds;
 /// Levels of the hierarchy, from the top down. `router` holds the limiter of the whole router.
 enum class level : std::uint8_t { router, node, pool, group, tier, model };
 
-enum class rotation_strategy : std::uint8_t { round_robin, least_recently_used, weighted };
+enum class rotation_strategy : std::uint8_t { round_robin, least_recently_used, weighted, custom };
 enum class fallback_strategy : std::uint8_t { echelon_down, provider_failover, model_rotate };
 
 /// Token bucket in integers: one request takes one token.

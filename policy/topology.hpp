@@ -1,7 +1,7 @@
 /// The hierarchy as data: every actor with its gate, and the plan of every target.
 #pragma once
 
-#include "policy/settings.hpp"
+#include "policy/rotation.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -37,6 +37,7 @@ struct actor_spec {
   std::vector<path_id> members;
   std::vector<std::uint32_t> weights; ///< One per member.
   rotation_strategy rotation = rotation_strategy::weighted;
+  custom_rotation order; ///< Of rotation `custom`; the code of a host program.
   /// Pool: the way on from each member's group (its first tier), one per member.
   std::vector<std::vector<path_id>> member_routes;
   /// Pool: identity of each member, `pool_member` of stages.

@@ -138,6 +138,8 @@ public:
 [[nodiscard]] plain_reply read_plain(const adapter& wire, const canonical_request& request,
                                      std::string_view body, std::int64_t created);
 
+/// The adapter of a provider; lives as long as that does.
+[[nodiscard]] const adapter& adapter_for(const config::provider_config& provider);
 /// The adapter of a kind; lives as long as the process. A simulator speaks OpenAI's format.
 [[nodiscard]] const adapter& adapter_for(config::provider_kind kind);
 

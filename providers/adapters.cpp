@@ -13,9 +13,16 @@ const adapter& adapter_for(config::provider_kind kind) {
   case config::provider_kind::anthropic: return anthropic;
   case config::provider_kind::gemini: return gemini;
   case config::provider_kind::openai:
-  case config::provider_kind::simulator: break;
+  case config::provider_kind::simulator:
+  case config::provider_kind::custom: break;
   }
   return openai;
+}
+
+const adapter& adapter_for(const config::provider_config& provider) {
+  // The simulator knows nothing of a host's wire format: it is asked in OpenAI's.
+  if (provider.adapter && !provider.simulate) return *provider.adapter;
+  return adapter_for(provider.kind);
 }
 
 namespace {

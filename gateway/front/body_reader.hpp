@@ -1,72 +1,16 @@
-/// Reads a client's JSON body field by field, with errors that name the field.
+/// How the fronts read their bodies.
 #pragma once
 
+#include "engine/body_reader.hpp"
 #include "gateway/front/front.hpp"
-
-#include <cstdint>
-#include <initializer_list>
-#include <optional>
-#include <string>
-#include <string_view>
 
 namespace echelon::gateway {
 
-/// Thrown inside a front's read() and turned into its answer there; never leaves the front.
-struct bad_request {
-  api_error error;
-};
-
-/// A 400 whose `param` is `param` (empty: the body as a whole).
-[[nodiscard]] bad_request invalid(std::string param, std::string message);
-
-/// A 400 for a field this router cannot honour.
-[[nodiscard]] bad_request unsupported(const std::string& param, std::string_view why);
-
-/// Parses a body that must be one JSON object in valid UTF-8, nested at most 256 deep.
-/// Throws bad_request.
-[[nodiscard]] nlohmann::json parse_object(std::string_view body);
-
-/// Calls `fill` and returns the error it threw, if any; also for nlohmann's own exceptions.
-template <class F>
-[[nodiscard]] std::optional<api_error> reading(F fill) {
-  try {
-    fill();
-    return std::nullopt;
-  } catch (const bad_request& x) {
-    return x.error;
-  } catch (const nlohmann::json::exception&) {
-    return invalid({}, "The request body has an unexpected form.").error;
-  }
-}
-
-/// Typed access to the members of one object. A null member counts as absent.
-/// The functions throw bad_request naming the member's path, such as `messages[1].role`.
-class object_reader {
-public:
-  /// `value` must outlive this; `path` is empty for the body itself. Throws if it is no object.
-  object_reader(const nlohmann::json& value, std::string path);
-
-  [[nodiscard]] std::string path(std::string_view key) const;
-  [[nodiscard]] std::string path(std::string_view key, std::size_t index) const;
-  [[nodiscard]] const nlohmann::json& value() const { return value_; }
-
-  /// The member, or null if absent.
-  [[nodiscard]] const nlohmann::json* find(const char* key) const;
-  [[nodiscard]] const nlohmann::json& required(const char* key) const;
-  [[nodiscard]] const std::string* string(const char* key) const;
-  [[nodiscard]] const std::string& required_string(const char* key) const; ///< Not empty.
-  [[nodiscard]] const nlohmann::json* array(const char* key) const;
-  [[nodiscard]] const nlohmann::json* object(const char* key) const;
-  [[nodiscard]] std::optional<bool> boolean(const char* key) const;
-  [[nodiscard]] std::optional<double> number(const char* key) const;
-  [[nodiscard]] std::optional<std::int64_t> integer(const char* key, std::int64_t least) const;
-  /// A string out of `values`, or null if absent.
-  [[nodiscard]] const std::string* one_of(const char* key,
-                                          std::initializer_list<std::string_view> values) const;
-
-private:
-  const nlohmann::json& value_;
-  std::string path_;
-};
+using engine::bad_request;
+using engine::invalid;
+using engine::object_reader;
+using engine::parse_object;
+using engine::reading;
+using engine::unsupported;
 
 } // namespace echelon::gateway

@@ -1,6 +1,7 @@
 #include "gateway/front/openai_chat_front.hpp"
 
-#include "gateway/front/openai_chat_checks.hpp"
+#include "engine/chat_checks.hpp"
+#include "gateway/front/body_reader.hpp"
 #include "gateway/front/openai_error.hpp"
 #include "gateway/front/wire_text.hpp"
 
@@ -19,7 +20,7 @@ public:
   std::optional<api_error> read(std::string_view text, front_request& out) const override {
     return reading([&] {
       auto value = parse_object(text);
-      check_chat_request(value);
+      engine::check_chat_request(value);
       const object_reader body{value, {}};
       out.canonical.op = providers::operation::chat;
       out.canonical.stream = body.boolean("stream").value_or(false);

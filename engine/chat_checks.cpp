@@ -1,6 +1,6 @@
-#include "gateway/front/openai_chat_checks.hpp"
+#include "engine/chat_checks.hpp"
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 using nlohmann::json;
 
@@ -105,4 +105,4 @@ void check_chat_request(const json& value) {
     static_cast<void>(object_reader{*format, body.path("response_format")}.required_string("type"));
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

@@ -1,10 +1,10 @@
-#include "gateway/front/body_reader.hpp"
+#include "engine/body_reader.hpp"
 
 #include "providers/json_read.hpp"
 
 #include <algorithm>
 
-namespace echelon::gateway {
+namespace echelon::engine {
 
 using nlohmann::json;
 
@@ -150,4 +150,4 @@ const std::string* object_reader::one_of(const char* key,
                                + "'. Supported values are: " + list + ".");
 }
 
-} // namespace echelon::gateway
+} // namespace echelon::engine

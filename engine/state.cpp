@@ -1,0 +1,70 @@
+#include "engine/state.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace echelon::engine {
+
+using nlohmann::json;
+
+namespace {
+
+json limit(std::int64_t x) {
+  return x < 0 ? json() : json(x);
+}
+
+json actor_json(const messages::actor_state& x, const policy::topology& topology) {
+  json members = json::array();
+  for (const auto& m : x.members)
+    members.push_back({{"member", topology.path(m.id)}, {"ejected", m.ejected}});
+  json actor{{"path", x.path},
+             {"level", x.level},
+             {"node", x.node.empty() ? json("local") : json(x.node)},
+             {"permits", {{"used", x.permits_used}, {"limit", limit(x.permits_limit)}}},
+             {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
+             {"limiter", {{"available", limit(x.rate_available)}, {"limit", limit(x.rate_limit)}}},
+             {"tokens", {{"used", limit(x.tokens_used)}, {"limit", limit(x.tokens_limit)}}},
+             {"breaker",
+              {{"state", x.breaker},
+               {"failures", x.failures},
+               {"benched", x.benched},
+               {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
+             {"totals",
+              {{"admitted", x.admitted},
+               {"refused", x.refused},
+               {"succeeded", x.succeeded},
+               {"failed", x.failed}}},
+             {"restarts", x.restarts}};
+  if (!x.members.empty()) actor["members"] = std::move(members);
+  return actor;
+}
+
+json cluster_json(const cluster::node& node) {
+  const auto x = node.status();
+  json members = json::array();
+  for (const auto& m : x.view.members)
+    members.push_back({{"node", m.node},
+                       {"address", m.address},
+                       {"heard", x.heard.count(m.node) != 0},
+                       {"self", m == x.self}});
+  return {{"node", x.self.node},   {"address", x.self.address},
+          {"epoch", x.view.epoch}, {"quorum_of", x.view.size},
+          {"acts", x.acts},        {"members", std::move(members)}};
+}
+
+} // namespace
+
+json state_json(router& of, const std::vector<messages::actor_state>& found) {
+  const auto now = of.current();
+  json actors = json::array();
+  for (const auto& x : found)
+    actors.push_back(actor_json(x, *now->topology));
+  json body{{"version", ECHELON_VERSION},
+            {"config_version", now->version},
+            {"draining", of.draining.load()},
+            {"requests_in_flight", of.in_flight.load()},
+            {"actors", std::move(actors)}};
+  if (of.node() != nullptr) body["cluster"] = cluster_json(*of.node());
+  return body;
+}
+
+} // namespace echelon::engine
