@@ -1,5 +1,6 @@
 #include "api/embedded.hpp"
 
+#include "api/apart.hpp"
 #include "api/config_inside.hpp"
 #include "api/local_recipient.hpp"
 #include "api/logging.hpp"
@@ -82,8 +83,10 @@ public:
           {"an address of the cluster must be ADDRESS:PORT, not '" + bad + "'"});
     auto first = std::make_shared<config::RouterConfig>(*config.inside()->config);
     config::apply(place, *first);
-    router_ = std::make_unique<engine::router>(std::move(first), loader_of(config.inside(), place),
-                                               engine::actor_home{host, options.actor_threads});
+    router_ = apart([&] {
+      return std::make_unique<engine::router>(std::move(first), loader_of(config.inside(), place),
+                                              engine::actor_home{host, options.actor_threads});
+    });
     health_ = std::make_shared<asio::steady_timer>(reactors_->first());
     asio::co_spawn(reactors_->first(),
                    engine::check_health(*router_, reactors_->first_transport(), health_),
@@ -148,7 +151,7 @@ public:
   void reload() override {
     const std::shared_lock guard{mutex_};
     if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
-    const auto result = router_->reload();
+    const auto result = apart([this] { return router_->reload(); });
     if (!result.ok) throw configuration_error(result.messages);
   }
 
@@ -186,10 +189,12 @@ public:
     reactors_->finish_calls(grace);
     const std::unique_lock guard{mutex_};
     asio::post(reactors_->first(), [tick = health_] { tick->cancel(); });
-    if (router_->node() != nullptr) router_->node()->leave(std::chrono::milliseconds{600});
-    reactors_->join();
-    reactors_.reset(); // What is left of coroutines refers to the router.
-    router_.reset();
+    apart([this] {
+      if (router_->node() != nullptr) router_->node()->leave(std::chrono::milliseconds{600});
+      reactors_->join();
+      reactors_.reset(); // What is left of coroutines refers to the router.
+      router_.reset();
+    });
   }
 
 private:

@@ -14,5 +14,6 @@ write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/echelon-config-ver
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/echelon-config.cmake"
   "${CMAKE_CURRENT_BINARY_DIR}/echelon-config-version.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindCAF.cmake"
   DESTINATION "${echelon_package_dir}")
+file(RELATIVE_PATH echelon_pc_prefix "/p/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/p")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/echelon.pc.in" "${CMAKE_CURRENT_BINARY_DIR}/echelon.pc" @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/echelon.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -29,6 +29,7 @@ struct reactor {
 };
 
 std::string text_of(const std::exception_ptr& x) {
+  if (!x) return "it ended without an answer";
   try {
     std::rethrow_exception(x);
   } catch (const std::exception& error) {

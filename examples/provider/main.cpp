@@ -10,7 +10,7 @@
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string all = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') all += '\\';
@@ -30,8 +30,8 @@ public:
       update.finished = line == ".";
       update.chunks.push_back(update.finished
                                   ? R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"
-                                  : R"({"choices":[{"index":0,"delta":{"content":)" + quoted(line)
-                                        + "}}]}");
+                                  : R"({"choices":[{"index":0,"delta":{"content":)"
+                                        + json_text(line) + "}}]}");
     }
     return update;
   }
@@ -57,7 +57,7 @@ public:
     reply.completion =
         R"({"object":"chat.completion","choices":[{"index":0,"finish_reason":"stop",)"
         R"("message":{"role":"assistant","content":)"
-        + quoted(body) + "}}]}";
+        + json_text(body) + "}}]}";
     return reply;
   }
   std::unique_ptr<echelon::ProviderStream> read_stream() const override {

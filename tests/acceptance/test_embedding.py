@@ -88,7 +88,7 @@ class Installed(unittest.TestCase):
             for i, reply in enumerate(replies):
                 self.assertEqual(reply.status, 200)
                 self.assertIn(f"text {i}", reply.body.decode())
-                self.assertRegex(reply.header("x-route"), r"^fast_group\.echelon1/")
+                self.assertRegex(reply.header("x-route"), r"^fast_group\.echelon")
             process.terminate()
             self.assertEqual(process.wait(30), 0)
         finally:

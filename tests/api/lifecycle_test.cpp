@@ -4,7 +4,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <vector>
 
 using namespace echelon;
 using namespace echelon::test;
@@ -99,6 +101,32 @@ TEST_CASE("calls from many threads while the router stops all get an end", "[api
     x.join();
   CHECK(stopped == 4);
   CHECK(other == 0);
+}
+
+TEST_CASE("threads that come and stay may start, reload, use and stop a router", "[api]") {
+  // CAF keeps things of an actor system in each thread that has worked for it.
+  std::promise<void> end;
+  const auto over = end.get_future().share();
+  std::vector<std::thread> staying;
+  const auto stay = [&](auto what) {
+    std::promise<void> did;
+    auto done = did.get_future();
+    staying.emplace_back([&, over, did = std::move(did)]() mutable {
+      what();
+      did.set_value();
+      over.wait();
+    });
+    done.get();
+  };
+  std::optional<simulated_router> uut;
+  stay([&] { uut.emplace(); });
+  stay([&] { CHECK_FALSE(uut->client.call("x").text.empty()); });
+  stay([&] { uut->factory.reload(); });
+  stay([&] { CHECK_FALSE(uut->factory.state().empty()); });
+  stay([&] { uut->factory.shutdown(); });
+  end.set_value();
+  for (auto& x : staying)
+    x.join();
 }
 
 TEST_CASE("a router starts and stops a thousand times", "[api]") {
