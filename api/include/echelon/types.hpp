@@ -78,7 +78,7 @@ struct ECHELON_API NodeConfig {
 struct CallOptions {
   std::vector<std::string> fallback_groups{};         ///< Tried after the target's own stages.
   std::optional<std::chrono::milliseconds> timeout{}; ///< Total deadline; > 0.
-  std::uint8_t priority = 5;                          ///< 0 to 9; higher waits less.
+  std::uint8_t priority = 5;                          ///< 0 to 9; 0 goes first.
   std::optional<double> temperature{};                ///< 0 to 2.
   std::optional<std::uint32_t> max_tokens{};          ///< Ceiling of the answer.
   std::string body_json{};  ///< JSON object whose members are set in the body; empty: none.
