@@ -6,10 +6,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace echelon::api {
@@ -48,6 +50,14 @@ public:
   [[nodiscard]] virtual std::string state() = 0;
   [[nodiscard]] virtual std::string decision(const std::string& request_id) = 0;
   virtual void stop(std::chrono::milliseconds grace) = 0;
+  /// Whether this is one of the backend's own threads, which must not wait for the backend.
+  [[nodiscard]] bool on_own_thread() const {
+    const auto self = std::this_thread::get_id();
+    return std::find(own_threads.begin(), own_threads.end(), self) != own_threads.end();
+  }
+
+protected:
+  std::vector<std::thread::id> own_threads; ///< Set once.
 };
 
 } // namespace echelon::api

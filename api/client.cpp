@@ -1,6 +1,7 @@
 #include "api/client_inside.hpp"
 
 #include "api/answers.hpp"
+#include "config/log.hpp"
 #include "providers/json_read.hpp"
 
 #include <stdexcept>
@@ -55,15 +56,26 @@ public:
   }
   void done(Completion x) override {
     const auto last = std::exchange(to_, {});
-    if (last.on_done) last.on_done(std::move(x));
+    if (last.on_done) quietly([&] { last.on_done(std::move(x)); });
   }
   void failed(LlmError x) override {
     const auto last = std::exchange(to_, {});
-    if (last.on_error) last.on_error(std::move(x));
+    if (last.on_error) quietly([&] { last.on_error(std::move(x)); });
   }
   bool must_wait(std::function<void()>) override { return false; }
 
 private:
+  /// The call is over: what the observer throws has nowhere to go but the log.
+  template <class F>
+  static void quietly(F f) {
+    try {
+      f();
+    } catch (const std::exception& error) {
+      log().error("an observer threw: {}", error.what());
+    } catch (...) {
+      log().error("an observer threw");
+    }
+  }
   CallObserver to_;
 };
 
@@ -76,6 +88,14 @@ public:
   void failed(LlmError x) override { promise.set_exception(std::make_exception_ptr(std::move(x))); }
   bool must_wait(std::function<void()>) override { return false; }
 };
+
+/// A thread of the router that waits for a call waits for itself.
+const LlmClient::impl& may_block(const LlmClient::impl& x) {
+  if (x.to->on_own_thread())
+    throw api::plain_error(ErrorKind::invalid_request,
+                           "A blocking call in an observer would wait for itself.", 0);
+  return x;
+}
 
 PendingCompletion pending(const LlmClient::impl& of, std::vector<std::string> targets,
                           const Prompt& prompt, const CallOptions& options) {
@@ -144,23 +164,24 @@ std::vector<std::string> named(const std::vector<std::string>& targets) {
 } // namespace
 
 Completion LlmClient::call(const Prompt& prompt, const CallOptions& options) const {
-  return pending(*impl_, {}, prompt, options).get();
+  return pending(may_block(*impl_), {}, prompt, options).get();
 }
 
 Completion LlmClient::call_with_group(const std::string& target, const Prompt& prompt,
                                       const CallOptions& options) const {
-  return pending(*impl_, {target}, prompt, options).get();
+  return pending(may_block(*impl_), {target}, prompt, options).get();
 }
 
 Completion LlmClient::call_with_fallback_groups(const std::vector<std::string>& targets,
                                                 const Prompt& prompt,
                                                 const CallOptions& options) const {
-  return pending(*impl_, named(targets), prompt, options).get();
+  return pending(may_block(*impl_), named(targets), prompt, options).get();
 }
 
 Completion LlmClient::stream_with_group(const std::string& target, const Prompt& prompt,
                                         const std::function<void(const Chunk&)>& on_chunk,
                                         const CallOptions& options) const {
+  static_cast<void>(may_block(*impl_));
   return streamed(open_stream_with_group(target, prompt, options), on_chunk);
 }
 
@@ -168,6 +189,7 @@ Completion LlmClient::stream_with_fallback_groups(const std::vector<std::string>
                                                   const Prompt& prompt,
                                                   const std::function<void(const Chunk&)>& on_chunk,
                                                   const CallOptions& options) const {
+  static_cast<void>(may_block(*impl_));
   return streamed(open_stream_with_fallback_groups(targets, prompt, options), on_chunk);
 }
 

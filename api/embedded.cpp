@@ -25,6 +25,8 @@
 #include <optional>
 #include <shared_mutex>
 
+#include <unistd.h>
+
 namespace echelon::api {
 
 namespace asio = boost::asio;
@@ -76,7 +78,8 @@ asio::awaitable<void> serve(engine::router& of, providers::transport& upstreams,
 class embedded final : public backend {
 public:
   embedded(const ConfigManager& config, const FactoryOptions& options, caf::actor_system* host) {
-    reactors_.emplace(options.threads, simulator_of(options));
+    reactors_ = std::make_unique<reactors>(options.threads, simulator_of(options));
+    own_threads = reactors_->threads();
     const config::cluster_overrides place{options.node, options.cluster_listen, options.seeds};
     if (const auto bad = config::first_bad_address(place); !bad.empty())
       throw configuration_error(
@@ -96,74 +99,61 @@ public:
   ~embedded() override { stop({}); }
 
   CallHandle start(call_spec what, std::shared_ptr<listener> to) override {
-    engine::call_options how;
-    how.request_id =
+    const auto id =
         what.options.request_id.empty() ? engine::new_request_id() : what.options.request_id;
-    how.priority = std::min<std::uint8_t>(what.options.priority, 9);
-    how.timeout = what.options.timeout;
-    how.client_key = what.options.client_key;
-    engine::call_request request;
-    request.canonical.stream = what.stream;
-    const std::shared_lock guard{mutex_};
-    if (!router_) return refused(cancelled_error(ErrorKind::shut_down, how.request_id), *to);
-    try {
-      if (what.options.node_config) {
-        request.node = read_node(*router_->current()->config, *what.options.node_config);
-        request.target = request.node->llm_group.str();
-        how.fallback_groups = std::move(what.targets);
-      } else {
-        request.target = what.targets.front();
-        how.fallback_groups.assign(what.targets.begin() + 1, what.targets.end());
+    std::optional<LlmError> refused;
+    if (reactors_elsewhere()) {
+      refused = forked_error(id);
+    } else {
+      const std::shared_lock guard{mutex_};
+      try {
+        if (!router_) throw cancelled_error(ErrorKind::shut_down, id);
+        auto [request, how] = checked(std::move(what), id);
+        auto& of = *router_;
+        return reactors_->run(
+            id, to,
+            [&of, request = std::move(request), how = std::move(how)](
+                std::shared_ptr<running_call> call, providers::transport& upstreams) mutable {
+              return serve(of, upstreams, std::move(call), std::move(request), std::move(how));
+            });
+      } catch (const LlmError& error) {
+        refused = error;
       }
-      for (auto& x : what.options.fallback_groups)
-        how.fallback_groups.push_back(std::move(x));
-      what.body["model"] = request.target;
-      if (const auto error = engine::reading([&] { engine::check_chat_request(what.body); }))
-        return refused(to_error({how.request_id, {}, 0, {}}, {*error, {}}, {}, {}), *to);
-    } catch (const LlmError& error) {
-      return refused(error, *to);
     }
-    request.canonical.body = std::move(what.body);
-    auto& of = *router_;
-    const auto id = how.request_id;
-    return reactors_->run(
-        id, std::move(to),
-        [&of, request = std::move(request), how = std::move(how)](
-            std::shared_ptr<running_call> call, providers::transport& upstreams) mutable {
-          return serve(of, upstreams, std::move(call), std::move(request), std::move(how));
-        });
+    // Without the lock: the listener may call again.
+    to->failed(std::move(*refused));
+    auto none = std::make_shared<CallHandle::impl>();
+    none->cancel = [] {};
+    return CallHandle{std::move(none)};
   }
 
   void check_target(const std::string& target) const override {
-    const std::shared_lock guard{mutex_};
-    if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
+    const auto guard = alive();
     const auto now = router_->current();
     if (now->topology->targets.count(target) == 0)
       throw to_error({}, {engine::unknown_target(target, *now->topology), {}}, {}, {});
   }
 
   void check_node(const NodeConfig& node) const override {
-    const std::shared_lock guard{mutex_};
-    if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
+    const auto guard = alive();
     static_cast<void>(read_node(*router_->current()->config, node));
   }
 
   void reload() override {
-    const std::shared_lock guard{mutex_};
-    if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
+    const auto guard = alive();
     const auto result = apart([this] { return router_->reload(); });
     if (!result.ok) throw configuration_error(result.messages);
   }
 
   bool ready() const override {
+    if (reactors_elsewhere()) return false;
     const std::shared_lock guard{mutex_};
     if (!router_ || reactors_->stopping()) return false;
     return router_->node() == nullptr || router_->node()->status().acts;
   }
 
   std::string state() override {
-    const std::shared_lock guard{mutex_};
-    if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
+    const auto guard = alive();
     const auto answer = std::make_shared<std::promise<std::vector<messages::actor_state>>>();
     auto found = answer->get_future();
     router_->hierarchy().states([answer](auto x) { answer->set_value(std::move(x)); });
@@ -173,6 +163,7 @@ public:
   }
 
   std::string decision(const std::string& request_id) override {
+    if (reactors_elsewhere()) return {};
     const std::shared_lock guard{mutex_};
     if (!router_) return {};
     const auto found = router_->records().find(request_id);
@@ -180,6 +171,13 @@ public:
   }
 
   void stop(std::chrono::milliseconds grace) override {
+    if (reactors_elsewhere()) {
+      // What is here is a copy of memory whose threads are in the other process: it is left alone.
+      static_cast<void>(router_.release());
+      static_cast<void>(reactors_.release());
+      static_cast<void>(new std::shared_ptr<asio::steady_timer>{std::move(health_)});
+      return;
+    }
     const std::lock_guard once{stopping_};
     {
       const std::shared_lock guard{mutex_};
@@ -198,17 +196,53 @@ public:
   }
 
 private:
-  static CallHandle refused(LlmError why, listener& to) {
-    to.failed(std::move(why));
-    auto none = std::make_shared<CallHandle::impl>();
-    none->cancel = [] {};
-    return CallHandle{std::move(none)};
+  /// What the engine gets to do. Throws LlmError.
+  std::pair<engine::call_request, engine::call_options> checked(call_spec what,
+                                                                const std::string& id) const {
+    engine::call_options how;
+    how.request_id = id;
+    how.priority = std::min<std::uint8_t>(what.options.priority, 9);
+    how.timeout = what.options.timeout;
+    how.client_key = what.options.client_key;
+    engine::call_request request;
+    request.canonical.stream = what.stream;
+    if (what.options.node_config) {
+      request.node = read_node(*router_->current()->config, *what.options.node_config);
+      request.target = request.node->llm_group.str();
+    } else {
+      request.target = what.targets.front();
+      how.fallback_groups.assign(what.targets.begin() + 1, what.targets.end());
+    }
+    for (auto& x : what.options.fallback_groups)
+      how.fallback_groups.push_back(std::move(x));
+    what.body["model"] = request.target;
+    if (const auto error = engine::reading([&] { engine::check_chat_request(what.body); }))
+      throw to_error({id, {}, 0, {}}, {*error, {}}, {}, {});
+    request.canonical.body = std::move(what.body);
+    return {std::move(request), std::move(how)};
+  }
+
+  /// Threads do not come along into a process that is forked from this one.
+  [[nodiscard]] bool reactors_elsewhere() const { return process_ != getpid(); }
+  static LlmError forked_error(const std::string& id) {
+    return plain_error(ErrorKind::shut_down,
+                       "This process was forked from the one whose router this is: make an "
+                       "LlmFactory of its own here.",
+                       503, id);
+  }
+  /// Keeps the router. Throws LlmError if there is none any more.
+  std::shared_lock<std::shared_mutex> alive() const {
+    if (reactors_elsewhere()) throw forked_error({});
+    std::shared_lock guard{mutex_};
+    if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
+    return guard;
   }
 
   mutable std::shared_mutex mutex_;
   std::mutex stopping_;
   std::unique_ptr<engine::router> router_; // Null: stopped.
-  std::optional<reactors> reactors_;
+  std::unique_ptr<reactors> reactors_;
+  const pid_t process_ = getpid();
   std::shared_ptr<asio::steady_timer> health_;
 };
 

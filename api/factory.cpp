@@ -1,13 +1,22 @@
 #include "api/factory_inside.hpp"
 
+#include "api/answers.hpp"
 #include "api/client_inside.hpp"
 #include "api/embedded.hpp"
 #include "api/remote.hpp"
 
+#include <thread>
+
 namespace echelon {
 
 LlmFactory::impl::~impl() {
-  to->stop(std::chrono::milliseconds{0});
+  const std::chrono::milliseconds none{0};
+  if (to->on_own_thread()) {
+    // The last copy went in an observer: that thread cannot wait for itself.
+    std::thread{[of = to, none] { of->stop(none); }}.detach();
+  } else {
+    to->stop(none);
+  }
 }
 
 LlmFactory::LlmFactory(std::shared_ptr<impl> x) : impl_(std::move(x)) {}
@@ -59,6 +68,9 @@ std::string LlmFactory::decision(const std::string& request_id) const {
 }
 
 void LlmFactory::shutdown(std::chrono::milliseconds grace) const {
+  if (impl_->to->on_own_thread())
+    throw api::plain_error(ErrorKind::invalid_request,
+                           "shutdown() in an observer would wait for itself.", 0);
   impl_->to->stop(grace);
 }
 

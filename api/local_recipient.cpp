@@ -39,7 +39,8 @@ asio::awaitable<void> local_recipient::fail(const call_report& of, const engine:
 }
 
 void local_recipient::abandoned() {
-  to_->failed(cancelled_error(to_->cancelled().value_or(ErrorKind::cancelled), to_->request_id()));
+  // Else the observer threw: what it threw is told where the call ends.
+  if (const auto why = to_->cancelled()) to_->failed(cancelled_error(*why, to_->request_id()));
 }
 
 } // namespace echelon::api

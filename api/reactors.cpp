@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 namespace echelon::api {
 
 namespace asio = boost::asio;
@@ -26,6 +28,7 @@ struct reactor {
   std::unique_ptr<providers::transport> upstreams;
   std::set<std::shared_ptr<running_call>> calls; // On its thread.
   std::thread thread;
+  std::thread::id id;
 };
 
 std::string text_of(const std::exception_ptr& x) {
@@ -47,6 +50,7 @@ struct reactors::impl : std::enable_shared_from_this<reactors::impl> {
   std::condition_variable idle;
   std::size_t next = 0, running = 0;
   bool stopping = false, joined = false;
+  const pid_t process = getpid();
 
   void ended() {
     const std::lock_guard guard{mutex};
@@ -80,6 +84,7 @@ reactors::reactors(unsigned threads, std::shared_ptr<providers::simulator_engine
     auto& x = *impl_->all.back();
     x.upstreams = providers::make_transport(x.io.get_executor(), simulator);
     x.thread = std::thread{[&x] { x.io.run(); }};
+    x.id = x.thread.get_id();
   }
 }
 
@@ -157,6 +162,17 @@ void reactors::join() {
   }
   for (auto& home : x.all)
     home->thread.join();
+}
+
+std::vector<std::thread::id> reactors::threads() const {
+  std::vector<std::thread::id> found;
+  for (const auto& x : impl_->all)
+    found.push_back(x->id);
+  return found;
+}
+
+bool reactors::elsewhere() const {
+  return impl_->process != getpid();
 }
 
 bool reactors::stopping() const {

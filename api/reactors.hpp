@@ -9,6 +9,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <thread>
+#include <vector>
 
 namespace echelon::providers {
 class simulator_engine;
@@ -41,6 +43,10 @@ public:
   /// Ends the threads. Calls are finished, nothing else may be running on them.
   void join();
   [[nodiscard]] bool stopping() const;
+  /// Lasts as long as this.
+  [[nodiscard]] std::vector<std::thread::id> threads() const;
+  /// The threads are those of another process: this one was forked from it.
+  [[nodiscard]] bool elsewhere() const;
 
 private:
   struct impl;

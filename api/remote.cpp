@@ -207,7 +207,7 @@ asio::awaitable<void> serve(std::shared_ptr<const config::provider_config> to, s
 class remote final : public backend {
 public:
   remote(const std::string& url, const RemoteOptions& options)
-      : options_(options), to_(std::make_shared<config::provider_config>()), reactors_(1, nullptr) {
+      : options_(options), reactors_(std::make_unique<reactors>(1, nullptr)) {
     std::string why;
     const auto good = config::check_base_url(url, why);
     if (!good) throw configuration_error({"'" + url + "' is no address of a gateway: " + why});
@@ -216,9 +216,15 @@ public:
     x->base_url = *good;
     x->ca_file = options.ca_file;
     to_ = x;
+    own_threads = reactors_->threads();
   }
 
   CallHandle start(call_spec what, std::shared_ptr<listener> to) override {
+    if (!reactors_ || reactors_->elsewhere())
+      throw plain_error(ErrorKind::shut_down,
+                        "This process was forked from the one whose LlmFactory this is: make one "
+                        "of its own here.",
+                        503);
     providers::http_request request;
     request.target = providers::endpoint(to_->base_url, "", "/v1/chat/completions");
     auto& headers = request.headers;
@@ -250,7 +256,7 @@ public:
     request.body = providers::dump(what.body);
     // The gateway's own answer to a passed deadline comes first.
     const auto deadline = policy::clock::now() + limit + std::chrono::seconds{2};
-    return reactors_.run(
+    return reactors_->run(
         id, std::move(to),
         [endpoint = to_, admin = options_.admin_token, request = std::move(request),
          stream = what.stream,
@@ -265,7 +271,9 @@ public:
   void reload() override {
     throw configuration_error({"a remote gateway is reloaded there: POST /admin/reload"});
   }
-  bool ready() const override { return !reactors_.stopping(); }
+  bool ready() const override {
+    return reactors_ && !reactors_->elsewhere() && !reactors_->stopping();
+  }
   std::string state() override { return get("/admin/state"); }
   std::string decision(const std::string& id) override {
     try {
@@ -275,9 +283,15 @@ public:
       throw;
     }
   }
+  ~remote() override { stop({}); }
   void stop(std::chrono::milliseconds grace) override {
-    reactors_.finish_calls(grace);
-    reactors_.join();
+    if (!reactors_) return;
+    if (reactors_->elsewhere()) {
+      static_cast<void>(reactors_.release()); // Of the process that this one was forked from.
+      return;
+    }
+    reactors_->finish_calls(grace);
+    reactors_->join();
   }
 
 private:
@@ -311,10 +325,10 @@ private:
     request.target = providers::endpoint(to_->base_url, "", path);
     if (!options_.admin_token.empty())
       request.headers.emplace_back("authorization", "Bearer " + options_.admin_token);
-    static_cast<void>(reactors_.run({}, std::make_shared<deaf>(),
-                                    [answer, endpoint = to_, request](auto, auto& upstreams) {
-                                      return fetch(endpoint, request, answer, upstreams);
-                                    }));
+    static_cast<void>(reactors_->run({}, std::make_shared<deaf>(),
+                                     [answer, endpoint = to_, request](auto, auto& upstreams) {
+                                       return fetch(endpoint, request, answer, upstreams);
+                                     }));
     if (found.wait_for(std::chrono::seconds{12}) != std::future_status::ready)
       throw plain_error(ErrorKind::connection, "The gateway does not answer.", 0);
     const auto [status, body] = found.get();
@@ -353,7 +367,7 @@ private:
 
   RemoteOptions options_;
   std::shared_ptr<const config::provider_config> to_;
-  reactors reactors_;
+  std::unique_ptr<reactors> reactors_;
 };
 
 } // namespace

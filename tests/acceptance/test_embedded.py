@@ -147,6 +147,25 @@ class Calls(Embedded):
         self.assertEqual((done.returncode, done.stdout), (0, "g.echelon1/m1\n"), done.stderr)
 
 
+    def test_a_forked_process_is_told_so_and_makes_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.upstream(steps.ok())
+            path = written(config(self.upstreams), folder)
+            code = ("import echelon, os, sys\n"
+                    f"config = echelon.ConfigManager({str(path)!r})\n"
+                    "factory = echelon.LlmFactory(config)\nllm = factory.create_client_from_group('g')\n"
+                    "llm.call_sync('x')\n"
+                    "if os.fork() == 0:\n"
+                    "    try:\n        llm.call_sync('x')\n"
+                    "    except echelon.LLMError as error:\n        print(error.kind, flush=True)\n"
+                    "    own = echelon.LlmFactory(config)\n"
+                    "    print(own.create_client_from_group('g').call_sync('x').route, flush=True)\n"
+                    "    sys.exit(0)\n"
+                    "print(os.waitstatus_to_exitcode(os.wait()[1]), llm.call_sync('x').route)\n")
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "shut_down\ng.echelon1/m1\n0 g.echelon1/m1\n"), done.stderr)
+
+
 class Remote(Embedded):
     def test_a_gateway_elsewhere_is_called_the_same_way(self):
         self.upstream(steps.ok())

@@ -63,6 +63,44 @@ TEST_CASE("a shutdown with grace lets calls end", "[api]") {
   CHECK(x.get().text == "done");
 }
 
+TEST_CASE("what would wait for itself in an observer is refused, and the last copy may go there",
+          "[api]") {
+  std::optional<simulated_router> uut{std::in_place};
+  std::promise<std::vector<ErrorKind>> seen;
+  CallObserver to;
+  to.on_done = [&](const Completion&) {
+    std::vector<ErrorKind> kinds;
+    kinds.push_back(error_of([&] { uut->client.call("x"); }).kind());
+    kinds.push_back(error_of([&] { uut->factory.shutdown(); }).kind());
+    uut.reset();
+    seen.set_value(kinds);
+    throw std::runtime_error("a fault of the host");
+  };
+  const auto client = uut->client;
+  static_cast<void>(client.start("fast_group", "x", to));
+  CHECK(seen.get_future().get() == std::vector<ErrorKind>(2, ErrorKind::invalid_request));
+  while (true) {
+    try {
+      client.call("x");
+    } catch (const LlmError& error) {
+      CHECK(error.kind() == ErrorKind::shut_down);
+      break;
+    }
+  }
+}
+
+TEST_CASE("an observer that throws at a chunk ends its call with an error", "[api]") {
+  simulated_router uut;
+  std::promise<std::string> end;
+  CallObserver to;
+  to.on_chunk = [](const Chunk&) { throw std::runtime_error("cannot take this"); };
+  to.on_error = [&](const LlmError& x) { end.set_value(x.what()); };
+  static_cast<void>(uut.client.start("fast_group", "x", to));
+  CHECK_THAT(end.get_future().get(), Catch::Contains("cannot take this"));
+  while (permits_in_use(uut.factory) != 0)
+    std::this_thread::yield();
+}
+
 TEST_CASE("the last copy of a factory stops the router", "[api]") {
   std::optional<LlmClient> client;
   std::optional<PendingCompletion> open;

@@ -38,7 +38,8 @@ private:
 };
 
 /// Who is told how a call goes. Called on one of the router's threads, one at a time: an observer
-/// that blocks holds up other calls. Exactly one of `on_done` and `on_error` is called, last.
+/// that blocks holds up other calls. What `on_chunk` throws ends the call as `upstream`; what the
+/// others throw is logged. Exactly one of `on_done` and `on_error` is called, last.
 struct CallObserver {
   std::function<void(Chunk)> on_chunk{};     ///< Set: the call is a stream.
   std::function<void(Completion)> on_done{}; ///< The whole answer, of a stream too.
@@ -133,7 +134,7 @@ public:
 
   /// @name Plain: the whole answer
   /// Block the calling thread until the call ends, at the latest at its deadline. Throw LlmError.
-  /// Never call them in an observer or in an actor of the router.
+  /// In an observer they throw invalid_request, since they would wait for themselves.
   /// @{
 
   /// The client's own target.

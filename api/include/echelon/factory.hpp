@@ -38,7 +38,8 @@ struct RemoteOptions {
 };
 
 /// A router in this process, or the way to one elsewhere. Cheap to copy; the last copy that goes
-/// stops the router, as shutdown() does. Thread-safe.
+/// stops the router, as shutdown() does. Thread-safe. It does not come along into a forked process:
+/// there its calls fail with ErrorKind::shut_down.
 class ECHELON_API LlmFactory {
 public:
   /// Starts a router with an actor system of its own; with `cluster` in the configuration (or
@@ -74,7 +75,8 @@ public:
   [[nodiscard]] std::string decision(const std::string& request_id) const;
   /// Lets calls in flight end for so long, then ends them with ErrorKind::shut_down, hands what it
   /// owns to the other nodes of its cluster, and stops. Returns within about a second more. Calls
-  /// that begin meanwhile fail with ErrorKind::shut_down. Never call it from an observer.
+  /// that begin meanwhile fail with ErrorKind::shut_down. Throws LlmError (invalid_request) in an
+  /// observer, which would wait for itself.
   void shutdown(std::chrono::milliseconds grace = std::chrono::milliseconds{0}) const;
 
   /// @cond internal
