@@ -190,6 +190,7 @@ public:
     apart([this] {
       if (router_->node() != nullptr) router_->node()->leave(std::chrono::milliseconds{600});
       reactors_->join();
+      health_.reset();
       reactors_.reset(); // What is left of coroutines refers to the router.
       router_.reset();
     });

@@ -27,6 +27,7 @@ struct reactor {
   asio::executor_work_guard<asio::io_context::executor_type> work_guard{io.get_executor()};
   std::unique_ptr<providers::transport> upstreams;
   std::set<std::shared_ptr<running_call>> calls; // On its thread.
+  std::shared_ptr<door> way = std::make_shared<door>(io);
   std::thread thread;
   std::thread::id id;
 };
@@ -104,20 +105,16 @@ CallHandle reactors::run(std::string request_id, std::shared_ptr<listener> to, w
     return CallHandle{std::move(handle)};
   }
   auto& home = *x.all[x.next++ % x.all.size()];
-  const auto call =
-      std::make_shared<running_call>(home.io.get_executor(), std::move(request_id), std::move(to));
+  const auto call = std::make_shared<running_call>(home.io.get_executor(), home.way,
+                                                   std::move(request_id), std::move(to));
   ++x.running;
   asio::post(home.io, [self = impl_, &home, call, what = std::move(what)]() mutable {
     self->begin(home, call, std::move(what));
   });
   guard.unlock();
   // Does not keep the call: its caller hears of the end when it is over.
-  handle->cancel = [weak = std::weak_ptr{call}, pool = std::weak_ptr{impl_}, &home] {
-    const auto self = pool.lock();
-    if (!self) return;
-    const std::lock_guard alive{self->mutex};
-    if (self->joined) return;
-    asio::post(home.io, [weak] {
+  handle->cancel = [weak = std::weak_ptr{call}, way = home.way] {
+    way->post([weak] {
       if (const auto found = weak.lock()) found->cancel(ErrorKind::cancelled);
     });
   };
@@ -155,6 +152,7 @@ void reactors::join() {
     if (std::exchange(x.joined, true)) return;
   }
   for (auto& home : x.all) {
+    home->way->shut();
     asio::post(home->io, [&of = *home] {
       of.upstreams.reset(); // Its idle connections are closed here.
       of.io.stop();

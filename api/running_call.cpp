@@ -1,6 +1,5 @@
 #include "api/running_call.hpp"
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -8,10 +7,10 @@ namespace echelon::api {
 
 namespace asio = boost::asio;
 
-running_call::running_call(asio::any_io_executor executor, std::string request_id,
-                           std::shared_ptr<listener> to)
-    : executor_(executor), request_id_(std::move(request_id)), to_(std::move(to)),
-      pause_(std::make_shared<asio::steady_timer>(executor)) {}
+running_call::running_call(asio::any_io_executor executor, std::shared_ptr<door> way,
+                           std::string request_id, std::shared_ptr<listener> to)
+    : executor_(executor), way_(std::move(way)), request_id_(std::move(request_id)),
+      to_(std::move(to)), pause_(std::make_shared<asio::steady_timer>(executor)) {}
 
 running_call::~running_call() {
   if (to_) failed(cancelled_error(cancelled_.value_or(ErrorKind::shut_down), request_id_));
@@ -39,9 +38,9 @@ asio::awaitable<void> running_call::pass(const nlohmann::json& chunk) {
   while (!cancelled_) {
     pause_->expires_at(asio::steady_timer::time_point::max());
     const std::weak_ptr<asio::steady_timer> timer = pause_;
-    auto executor = executor_;
-    const bool waits = to_->must_wait([executor, timer] {
-      asio::post(executor, [timer] {
+    // The listener may keep this for longer than the router lives.
+    const bool waits = to_->must_wait([way = way_, timer] {
+      way->post([timer] {
         if (const auto x = timer.lock()) x->cancel();
       });
     });

@@ -7,21 +7,43 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 namespace echelon::api {
 
+/// The way to a reactor from other threads, at any time: shut once that has ended.
+class door {
+public:
+  explicit door(boost::asio::io_context& to) : to_(&to) {}
+  template <class F>
+  void post(F f) {
+    const std::lock_guard guard{mutex_};
+    if (to_ != nullptr) boost::asio::post(*to_, std::move(f));
+  }
+  void shut() {
+    const std::lock_guard guard{mutex_};
+    to_ = nullptr;
+  }
+
+private:
+  std::mutex mutex_;
+  boost::asio::io_context* to_;
+};
+
 /// Used on its executor only. Its listener hears of an end whatever happens, at the latest when
 /// this is destroyed.
 class running_call {
 public:
-  running_call(boost::asio::any_io_executor executor, std::string request_id,
-               std::shared_ptr<listener> to);
+  running_call(boost::asio::any_io_executor executor, std::shared_ptr<door> way,
+               std::string request_id, std::shared_ptr<listener> to);
   ~running_call();
   running_call(const running_call&) = delete;
   running_call& operator=(const running_call&) = delete;
@@ -42,6 +64,7 @@ public:
 
 private:
   boost::asio::any_io_executor executor_;
+  std::shared_ptr<door> way_;
   std::string request_id_;
   std::shared_ptr<listener> to_; // Null: it has heard of the end.
   std::shared_ptr<boost::asio::steady_timer> pause_;

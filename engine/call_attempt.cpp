@@ -193,7 +193,7 @@ asio::awaitable<void> call::pass_on(upstream_attempt& from) {
   router_.counters().first_content(from.model(), from.seconds());
   const auto about = report();
   co_await to_.begin(about, from.chunks);
-  while (!from.finished() && !from.failure()) {
+  while (!from.finished() && !from.failure() && !gone_) {
     const auto chunks = co_await from.more();
     if (!chunks.empty()) co_await to_.pass(chunks);
   }

@@ -146,7 +146,7 @@ TEST_CASE("a stream that breaks after its first content is an error with what ca
 }
 
 TEST_CASE("an exception of the callback cancels the stream and is passed on", "[api]") {
-  simulated_router uut{"rules: [{then: {words: 100000}}]\n"};
+  simulated_router uut{"rules: [{then: {words: 5000}}]\n"};
   CHECK_THROWS_AS(uut.client.stream_with_group(
                       "plan_group", "x", [](const Chunk&) { throw std::runtime_error("no"); }),
                   std::runtime_error);

@@ -56,6 +56,20 @@ rules:
   CHECK(error_of([&] { stream.completion(); }).kind() == ErrorKind::shut_down);
 }
 
+TEST_CASE("a stream that waits for its reader outlives its router", "[api]") {
+  std::optional<CompletionStream> stream;
+  {
+    simulated_router uut{"rules: [{then: {words: 2000}}]\n"};
+    stream.emplace(uut.client.open_stream("x"));
+    // So many that the upstream is held.
+    while (permits_in_use(uut.factory) == 0)
+      std::this_thread::yield();
+    CHECK(stream->next());
+  }
+  CHECK(error_of([&] { stream->completion(); }).kind() == ErrorKind::shut_down);
+  stream->cancel();
+}
+
 TEST_CASE("a shutdown with grace lets calls end", "[api]") {
   simulated_router uut{"rules: [{then: {latency: 0.05, text: done}}]\n"};
   auto x = uut.client.async_with_group("plan_group", "x");
