@@ -1,5 +1,6 @@
 #include "actors/hierarchy.hpp"
 
+#include "actors/borrower.hpp"
 #include "actors/internals.hpp"
 #include "actors/translate.hpp"
 
@@ -42,13 +43,34 @@ public:
     companion().on_enqueue([weak = weak_from_this()](caf::mailbox_element_ptr x) {
       if (const auto self = weak.lock()) self->receive(*x);
     });
+    if (clustered) begin_leases();
     apply(topology);
-    inside = std::make_unique<internals>(internals{system_, where, children, supervisor_, held});
+    inside =
+        std::make_unique<internals>(internals{system_, where, children, supervisor_, held, leases});
+  }
+
+  void begin_leases() {
+    leases = std::make_shared<branches>(where, policy::gateway_of(last_hold));
+    const std::weak_ptr<branches> weak = leases;
+    where->pass = [weak](messages::admit_request& msg, policy::time_point at) {
+      const auto all = weak.lock();
+      return all ? all->pass(msg, at) : std::nullopt;
+    };
+    where->admitted = [weak](policy::hold_id hold) {
+      if (const auto all = weak.lock()) all->note_own(hold);
+    };
+    borrower_ = system_.spawn(borrower, leases, std::shared_ptr<const directory>{where});
+    leases->set_wake([to = borrower_] { caf::anon_send(to, due_atom::value); });
   }
 
   void stop() {
     inside.reset();
     children->close();
+    if (leases) {
+      leases->set_wake(nullptr);
+      caf::anon_send_exit(borrower_, caf::exit_reason::user_shutdown);
+      borrower_ = nullptr;
+    }
     caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
     // actor_companion::disconnect is declared but not defined in CAF 0.17.6.
     companion().on_enqueue(nullptr);
@@ -63,6 +85,7 @@ public:
       topology_ = topology;
     }
     held->apply(topology);
+    if (leases) leases->apply(*topology, now());
     children->apply(*topology);
     caf::anon_send(supervisor_, watch_atom::value);
   }
@@ -199,14 +222,27 @@ public:
 
   token next_token() { return ++last_token_; }
 
+  policy::time_point now() { return system_.clock().now(); }
+
+  /// What the actor must be told of it; nothing if a lease began it and it ends here.
+  std::optional<messages::report_outcome> end(const policy::actor_release& x) {
+    auto msg = to_message(x);
+    if (!clustered) return msg;
+    held->ended(x);
+    if (leases->release(msg, now())) return std::nullopt;
+    return msg;
+  }
+
   void tell(const policy::actor_release& x) {
-    if (clustered) held->ended(x);
-    if (const auto to = where->find(x.actor)) caf::anon_send(to, to_message(x));
+    auto msg = end(x);
+    if (!msg) return;
+    if (const auto to = where->find(x.actor)) caf::anon_send(to, std::move(*msg));
   }
 
   std::shared_ptr<directory> where = std::make_shared<directory>();
   std::shared_ptr<family> children;
   std::shared_ptr<holdings> held = std::make_shared<holdings>();
+  std::shared_ptr<branches> leases; // Null: not clustered.
   std::unique_ptr<internals> inside;
   bool clustered = false;
   /// The upper 24 bits name this gateway, see policy::gateway_of.
@@ -220,7 +256,7 @@ private:
   std::unique_ptr<own_config> config_;
   std::unique_ptr<caf::actor_system> own_;
   caf::actor_system& system_;
-  caf::actor supervisor_;
+  caf::actor supervisor_, borrower_;
   caf::strong_actor_ptr companion_;
   std::atomic<token> last_token_{0};
   policy::topology_ptr topology_;
@@ -258,8 +294,14 @@ hierarchy::~hierarchy() {
 hierarchy::token hierarchy::ask(const policy::ask_admission& x,
                                 std::function<void(policy::admission_answer)> then) {
   auto msg = to_message(x);
-  const auto first = x.route.front();
   const auto id = impl_->next_token();
+  if (impl_->clustered)
+    if (auto reply = impl_->leases->pass(msg, impl_->now())) {
+      impl_->held->granted(x, reply->trail, impl_->now());
+      then(to_answer(std::move(*reply)));
+      return id;
+    }
+  const auto next = msg.route.front();
   const auto forgotten = impl_->can_forget(id);
   const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
     for (const auto actor : trail)
@@ -271,20 +313,20 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
         give_back(m->get_as<messages::admit_reply>(0).trail);
     });
   impl_->request(
-      impl_->where->find(first), std::move(msg),
-      [self = impl_.get(), id, first, forgotten, give_back,
+      impl_->where->find(next), std::move(msg),
+      [self = impl_.get(), id, next, forgotten, give_back,
        asked = impl_->clustered ? x : policy::ask_admission{},
        then = std::move(then)](caf::message* m) {
         self->cannot_forget(id);
         policy::admission_answer answer;
         answer.why = policy::refusal::unavailable;
-        answer.by = first;
+        answer.by = next;
         if (m != nullptr && m->match_elements<messages::admit_reply>()) {
           if (self->clustered) self->not_late(id);
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
         }
         if (*forgotten) return give_back(answer.trail);
-        if (self->clustered) self->held->granted(asked, answer.trail, policy::clock::now());
+        if (self->clustered) self->held->granted(asked, answer.trail, self->now());
         then(std::move(answer));
       },
       id);
@@ -298,6 +340,14 @@ hierarchy::token hierarchy::wait(const policy::wait_turn& x,
                                    (x.who.deadline - now).count(), (now - x.who.since).count()};
   const auto id = impl_->next_token();
   const auto hold = x.who.id;
+  if (impl_->clustered) {
+    // The permit will be the actor's own, and the request must ask it.
+    impl_->leases->keep_out(x.actor, hold);
+    then = [leases = impl_->leases, actor = x.actor, hold, then](policy::refusal why) {
+      if (why != policy::refusal::none) leases->let_in(actor, hold);
+      then(why);
+    };
+  }
   impl_->add_wait(hold, id, std::move(then));
   impl_->request(
       impl_->where->find(x.actor), msg,
@@ -321,9 +371,10 @@ void hierarchy::tell(const policy::actor_release& x) {
 }
 
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
-  if (impl_->clustered) impl_->held->ended(x);
+  auto msg = impl_->end(x);
+  if (!msg) return then(policy::duration::zero());
   impl_->request(
-      impl_->where->find(x.actor), to_message(x),
+      impl_->where->find(x.actor), std::move(*msg),
       [then = std::move(then)](caf::message* m) {
         const bool known = m != nullptr && m->match_elements<messages::outcome_reply>();
         then(policy::duration{known ? m->get_as<messages::outcome_reply>(0).closed_for_ns : 0});
@@ -394,6 +445,12 @@ void hierarchy::wake_all() {
 
 internals& hierarchy::inside() {
   return *impl_->inside;
+}
+
+admission_totals hierarchy::admissions() const {
+  if (!impl_->leases) return {};
+  const auto& x = impl_->leases->counts();
+  return {x.own, x.leased, x.remote};
 }
 
 bool hierarchy::clustered() const {

@@ -26,6 +26,7 @@ void office_state::take_topology(policy::topology_ptr x) {
     for (const auto& stage : plan->stages)
       longest_attempt_ =
           std::max<duration>(longest_attempt_, std::min<duration>(stage.timeout, 120s));
+  setup_.tree->inside().where->longest_attempt = longest_attempt_.count();
   // What the configuration brought while we are in: nobody had it before.
   for (const auto key : keys_)
     if (core_->is_member() && tenures_->find(key) == nullptr) {
@@ -36,6 +37,12 @@ void office_state::take_topology(policy::topology_ptr x) {
 }
 
 void office_state::take_view(const messages::view& x) {
+  // Whoever was out must not go on with what it had; others have counted it as used.
+  const auto& own = core_->settings().self;
+  const auto in = [&](const auto& list) {
+    return std::find(list.begin(), list.end(), own) != list.end();
+  };
+  if (!in(x.before) || !in(x.members)) setup_.tree->inside().leases->drop_all(now());
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
   for (auto& [key, r] : rebuilds_)
@@ -155,6 +162,7 @@ void office_state::end_actors() {
 
 void office_state::forget_everything() {
   end_actors();
+  setup_.tree->inside().leases->drop_all(now());
   tenures_.emplace(core_->settings().self);
   setup_.map->set_self(core_->settings().self);
   setup_.map->set_view({});
@@ -166,6 +174,7 @@ void office_state::start_over() {
       "cluster: this node was without a quorum; what it owns starts from what the gateways "
       "know");
   end_actors();
+  setup_.tree->inside().leases->drop_all(now());
   tenures_->doubt();
 }
 
@@ -233,8 +242,14 @@ void office_state::take_handed(const messages::placement_handed& x) {
 
 void office_state::answer_holdings(const messages::ask_holdings& x) {
   if (core_->current().epoch < x.epoch) return;
-  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch,
-                                setup_.tree->inside().held->of(x.key, now())};
+  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch, {}};
+  // Leases end with the owner that gave them; what they began is held at the new one.
+  const auto& inside = setup_.tree->inside();
+  auto leased = inside.leases->drop(x.key, now());
+  reply.actors = inside.held->of(x.key, now());
+  for (auto& a : reply.actors)
+    for (const auto id : leased[a.actor])
+      if (std::find(a.holds.begin(), a.holds.end(), id) == a.holds.end()) a.holds.push_back(id);
   if (x.from == core_->settings().self)
     take_holdings(reply);
   else

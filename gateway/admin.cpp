@@ -36,6 +36,17 @@ json limit(std::int64_t x) {
   return x < 0 ? json() : json(x);
 }
 
+/// What other nodes have of its limits; null: it has no such limit.
+json lent_json(const messages::actor_state& x) {
+  json lent = json::array();
+  for (const auto& l : x.loans)
+    lent.push_back({{"node", l.node},
+                    {"permits", x.permits_limit < 0 ? json() : json(l.permits)},
+                    {"in_use", l.in_use},
+                    {"units", x.rate_limit < 0 ? json() : json(l.units)}});
+  return lent;
+}
+
 json actor_json(const messages::actor_state& x, const policy::topology& topology) {
   json members = json::array();
   for (const auto& m : x.members)
@@ -59,6 +70,7 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
                {"failed", x.failed}}},
              {"restarts", x.restarts}};
   if (!x.members.empty()) actor["members"] = std::move(members);
+  if (!x.loans.empty()) actor["lent"] = lent_json(x);
   return actor;
 }
 
@@ -106,7 +118,11 @@ asio::awaitable<void> serve_state(router& of, connection& client) {
             {"draining", of.draining.load()},
             {"requests_in_flight", of.in_flight.load()},
             {"actors", std::move(actors)}};
-  if (of.node() != nullptr) body["cluster"] = cluster_json(*of.node());
+  if (of.node() != nullptr) {
+    const auto n = of.hierarchy().admissions();
+    body["cluster"] = cluster_json(*of.node());
+    body["cluster"]["admissions"] = {{"own", n.own}, {"leased", n.leased}, {"remote", n.remote}};
+  }
   co_await answer(client, 200, body);
 }
 
@@ -205,7 +221,9 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   if (path == "/metrics" && get) {
     const auto found = co_await states(of);
     const header_fields none;
-    const auto text = of.counters().text(found, of.in_flight);
+    const auto admissions = of.hierarchy().admissions();
+    const auto text =
+        of.counters().text(found, of.in_flight, of.node() != nullptr ? &admissions : nullptr);
     co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", none, text);
     co_return true;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "messages/cluster.hpp"
+#include "messages/lease.hpp"
 #include "policy/memory.hpp"
 
 #include <cstdint>
@@ -29,8 +30,10 @@ typename Inspector::result_type inspect(Inspector& f, breaker_memory& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, gate_memory& x) {
-  auto& [holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed] = x;
-  return f(holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed);
+  auto& [holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed, loans,
+         lost] = x;
+  return f(holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed, loans,
+           lost);
 }
 
 } // namespace echelon::policy
