@@ -188,9 +188,10 @@ std::vector<messages::claim_lease> branches::due(time_point now) {
     std::unique_lock guard{b->mutex};
     auto& account = b->account;
     const bool ending = b->gone || b->changed || !enabled_ || where_->local(id) != nullptr;
-    if (account.empty()) {
-      b->changed = false;
-      if (b->gone) gone.push_back(id);
+    if (account.empty()) b->changed = false;
+    if (b->gone && account.over(now)) {
+      gone.push_back(id);
+      continue;
     }
     if (!account.due(now, ending)) continue;
     auto x = account.claim(now, ending);

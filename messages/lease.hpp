@@ -29,10 +29,10 @@ typename Inspector::result_type inspect(Inspector& f, lease_terms& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, loan_memory& x) {
-  auto& [tag, node, term, serial, seen, open, units, idle, permits, in_use, admitted, succeeded,
-         heard_age_ns] = x;
-  return f(tag, node, term, serial, seen, open, units, idle, permits, in_use, admitted, succeeded,
-           heard_age_ns);
+  auto& [tag, node, term, serial, seen, open, limited, units, idle, permits, in_use, admitted,
+         succeeded, heard_age_ns] = x;
+  return f(tag, node, term, serial, seen, open, limited, units, idle, permits, in_use, admitted,
+           succeeded, heard_age_ns);
 }
 
 template <class Inspector>

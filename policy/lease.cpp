@@ -91,6 +91,10 @@ bool lease_account::spare() const {
   return open_ || idle_ > 0 || (counts_permits_ && permits_ > in_use());
 }
 
+bool lease_account::over(time_point now) const {
+  return empty() || (holds_.empty() && !spare() && now - sent_ > 2 * life);
+}
+
 bool lease_account::due(time_point now, bool ending) const {
   if (asked_ && now - sent_ < answer_time) return false;
   if ((gives_back_ || ending) && ended_) return true;

@@ -46,6 +46,8 @@ public:
   [[nodiscard]] bool open(time_point now) const { return open_ && now < valid_until_; }
   /// Nothing is held, lent or to be told.
   [[nodiscard]] bool empty() const;
+  /// Nothing is held or lent, and who has lent it knows, or takes it for lost by now.
+  [[nodiscard]] bool over(time_point now) const;
   [[nodiscard]] std::int64_t idle() const { return idle_; }
   [[nodiscard]] std::int64_t permits() const { return permits_; }
   [[nodiscard]] std::int64_t in_use() const { return static_cast<std::int64_t>(holds_.size()); }

@@ -53,7 +53,7 @@ struct loan_memory {
   std::uint32_t tag = 0;
   std::string node;
   std::uint64_t term = 0, serial = 0, seen = 0;
-  bool open = false;
+  bool open = false, limited = false;
   std::int64_t units = 0, idle = 0, permits = 0, in_use = 0, admitted = 0, succeeded = 0;
   std::int64_t heard_age_ns = 0;
   bool operator==(const loan_memory&) const = default;

@@ -25,7 +25,7 @@ loan* loan_book::find(std::uint32_t tag) {
 }
 
 std::int64_t loan_book::lose(const loan& x, duration grace, time_point now) {
-  if (x.permits > 0) lost_.push_back({x.permits, now + grace});
+  if (x.limited && x.permits > 0) lost_.push_back({x.permits, now + grace});
   return x.units;
 }
 
@@ -83,6 +83,7 @@ claimed loan_book::take(const lease_claim& x, bool counts_permits, bool counts_u
   own.units -= result.returned;
   own.idle = std::min(x.idle, own.units);
   own.permits = counts_permits && x.counts_permits ? std::min(permits, own.permits) : permits;
+  own.limited = counts_permits;
   own.in_use = x.in_use;
   result.admitted = std::max<std::int64_t>(0, x.admitted - own.admitted);
   result.succeeded = std::max<std::int64_t>(0, x.succeeded - own.succeeded);
@@ -140,8 +141,8 @@ bool loan_book::empty() const {
 std::vector<loan_memory> loan_book::save(time_point now) const {
   std::vector<loan_memory> all;
   for (const auto& [tag, x] : loans_)
-    all.push_back({tag, x.node, x.term, x.serial, x.seen, x.open, x.units, x.idle, x.permits,
-                   x.in_use, x.admitted, x.succeeded, (now - x.heard).count()});
+    all.push_back({tag, x.node, x.term, x.serial, x.seen, x.open, x.limited, x.units, x.idle,
+                   x.permits, x.in_use, x.admitted, x.succeeded, (now - x.heard).count()});
   return all;
 }
 
@@ -169,6 +170,7 @@ void loan_book::load(const std::vector<loan_memory>& loans, const std::vector<lo
     to.in_use = x.in_use;
     to.admitted = x.admitted;
     to.succeeded = x.succeeded;
+    to.limited = x.limited;
     to.heard = now - duration{x.heard_age_ns};
   }
   for (const auto& x : lost)

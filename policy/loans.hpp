@@ -18,7 +18,8 @@ struct loan {
   bool open = false;         ///< It may start something without asking.
   std::int64_t units = 0;    ///< Lent and not told as used.
   std::int64_t idle = 0;     ///< Of these, what is not used, as far as is known.
-  std::int64_t permits = 0;  ///< Lent.
+  std::int64_t permits = 0;  ///< Lent, or where they are not limited, in use.
+  bool limited = false;      ///< Permits are.
   std::int64_t in_use = 0;   ///< As told.
   std::int64_t admitted = 0; ///< Total of this term.
   std::int64_t succeeded = 0;
