@@ -90,9 +90,10 @@ std::optional<messages::admit_reply> branches::pass(messages::admit_request& msg
     if (!b) break;
     std::unique_lock guard{b->mutex};
     const bool charge = b->core.charges(msg);
+    const auto tokens = b->core.tokens_of(msg);
     const bool usable = !b->gone && !b->changed && where_->may_act(now)
                         && !b->account.holds(msg.hold) && b->kept_out.count(msg.hold) == 0;
-    if (!b->account.may_take(charge, now) || !usable) {
+    if (!b->account.may_take(charge, now, tokens) || !usable) {
       const bool due = b->account.due(now);
       guard.unlock();
       if (due) wake();
@@ -103,7 +104,7 @@ std::optional<messages::admit_reply> branches::pass(messages::admit_request& msg
       // The last of the route has granted, or nothing could follow.
       if (reply->why != 0) return std::move(*reply);
     }
-    b->account.take(msg.hold, charge, now);
+    b->account.take(msg.hold, charge, now, tokens);
     ++counts_.leased;
     const bool due = b->account.due(now);
     guard.unlock();
@@ -124,7 +125,7 @@ bool branches::release(messages::report_outcome& msg, time_point now) {
   }
   const auto result = static_cast<outcome>(msg.result);
   const bool success = result == outcome::success;
-  const auto epoch = b->account.release(msg.hold, msg.refund, success, now);
+  const auto epoch = b->account.release(msg.hold, msg.refund, success, now, msg.tokens);
   static_cast<void>(b->core.report(msg, now)); // Also of leases that were dropped.
   if (!epoch) {
     b->kept_out.erase(msg.hold);

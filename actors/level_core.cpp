@@ -59,7 +59,7 @@ std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admi
   gate_ask ask;
   ask.id = msg.hold;
   ask.charge = charges(msg);
-  ask.tokens = spec_.at == level::model ? msg.tokens : 0;
+  ask.tokens = tokens_of(msg);
   if (const auto verdict = gate_.admit(ask, now); !verdict.admitted())
     return refuse(msg, verdict.why, verdict.retry_after);
   std::optional<messages::admit_reply> refused;
@@ -275,7 +275,7 @@ messages::actor_state level_core::state(time_point now) const {
   s.succeeded = x.succeeded;
   s.failed = x.failed;
   for (const auto& l : x.loans)
-    s.loans.push_back({l.node, l.permits, l.in_use, l.units});
+    s.loans.push_back({l.node, l.permits, l.in_use, l.units, l.tokens});
   for (std::size_t i = 0; i < ejections_.size(); ++i)
     s.members.push_back({spec_.member_ids[i], ejections_[i].wait(now) > duration::zero()});
   return s;
@@ -305,11 +305,19 @@ void level_core::rebuild(const messages::actor_holdings& x, time_point now) {
 }
 
 void level_core::reconcile(const messages::reconcile_holds& x, time_point now) {
-  gate_.reconcile(x.tag, x.holds, duration{x.grace_ns}, now);
+  const auto in = [](const auto& list, auto value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  if (x.tag == 0)
+    gate_.drop_absent(x.present, duration{x.grace_ns}, now);
+  else
+    gate_.reconcile(x.tag, x.holds, duration{x.grace_ns}, now);
   std::erase_if(passes_, [&](const auto& p) {
-    if (gateway_of(p.first) != x.tag || std::binary_search(x.holds.begin(), x.holds.end(), p.first))
-      return false;
-    return !gate_.holds(p.first);
+    const auto tag = gateway_of(p.first);
+    const bool known =
+        x.tag == 0 ? in(x.present, tag)
+                   : tag != x.tag || std::binary_search(x.holds.begin(), x.holds.end(), p.first);
+    return !known && !gate_.holds(p.first);
   });
 }
 

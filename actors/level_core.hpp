@@ -51,6 +51,10 @@ public:
   // Leases, see policy::gate.
   /// Whether a request would take a rate unit here.
   [[nodiscard]] bool charges(const messages::admit_request& msg) const;
+  /// LLM tokens that it would reserve here.
+  [[nodiscard]] std::int64_t tokens_of(const messages::admit_request& msg) const {
+    return spec_.at == policy::level::model ? msg.tokens : 0;
+  }
   [[nodiscard]] policy::lease_terms lend(const policy::lease_claim& x, policy::duration grace,
                                          policy::time_point now);
   void returned(const policy::lease_claim& x, policy::time_point now);

@@ -19,16 +19,19 @@ std::string of(const json& used, const json& limit) {
   return limit.is_null() ? used.dump() + "/-" : used.dump() + '/' + limit.dump();
 }
 
-/// `b:3p/20u`: node b has 3 permits and 20 unused rate units; what is not limited is left out.
+/// `b:3p/20u/900t`: node b has 3 permits, and 20 rate units and 900 LLM tokens that are not used.
+/// What is not limited is left out.
 std::string lent(const json& actor) {
   std::string text;
   for (const auto& x : actor.value("lent", json::array())) {
     if (!text.empty()) text += ' ';
     text += x.value("node", "?");
-    const auto& permits = x["permits"];
-    const auto& units = x["units"];
-    if (!permits.is_null()) text += ':' + permits.dump() + 'p';
-    if (!units.is_null()) text += (permits.is_null() ? ':' : '/') + units.dump() + 'u';
+    char before = ':';
+    for (const auto& [key, unit] : {std::pair{"permits", 'p'}, {"units", 'u'}, {"tokens", 't'}}) {
+      if (x[key].is_null()) continue;
+      text += before + x[key].dump() + unit;
+      before = '/';
+    }
   }
   return text;
 }

@@ -309,21 +309,24 @@ void office_state::tell_inventory() {
     tell(node, x);
 }
 
-/// Tells our actors what each gateway still holds: what a lost message left behind is dropped.
+/// Tells our actors what each gateway still holds: what a lost message left behind is dropped. And
+/// who is in: holds of others, which this node may never have heard of, are dropped in time.
 void office_state::reconcile() {
   constexpr duration on_its_way = 5s; // Longer than any message of a living node.
   last_reconcile_ = now();
   const auto local = setup_.tree->inside().where->all_local();
   std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.heard > 1h; });
+  std::vector<std::uint32_t> present;
+  for (const auto& m : core_->current().members)
+    present.push_back(m.tag);
+  for (const auto& [id, handle] : local)
+    caf::anon_send(handle, messages::reconcile_holds{0, {}, present, longest_attempt_.count()});
   for (const auto& [tag, last] : stocks_) {
-    const bool in = std::any_of(core_->current().members.begin(), core_->current().members.end(),
-                                [&, tag = tag](const auto& m) { return m.tag == tag; });
-    const bool fresh = now() - last.heard < 1s;
-    if (in && !fresh) continue;
+    const bool in = std::find(present.begin(), present.end(), tag) != present.end();
+    if (!in || now() - last.heard >= 1s) continue;
     for (const auto& [id, handle] : local) {
-      messages::reconcile_holds x{tag, {}, in ? on_its_way.count() : longest_attempt_.count()};
-      if (const auto held = last.holds.find(id); in && held != last.holds.end())
-        x.holds = held->second;
+      messages::reconcile_holds x{tag, {}, {}, on_its_way.count()};
+      if (const auto held = last.holds.find(id); held != last.holds.end()) x.holds = held->second;
       caf::anon_send(handle, std::move(x));
     }
   }

@@ -43,7 +43,8 @@ json lent_json(const messages::actor_state& x) {
     lent.push_back({{"node", l.node},
                     {"permits", x.permits_limit < 0 ? json() : json(l.permits)},
                     {"in_use", l.in_use},
-                    {"units", x.rate_limit < 0 ? json() : json(l.units)}});
+                    {"units", x.rate_limit < 0 ? json() : json(l.units)},
+                    {"tokens", x.tokens_limit < 0 ? json() : json(l.tokens)}});
   return lent;
 }
 

@@ -116,6 +116,10 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors, std:
                          .Name("echelon_lent_rate")
                          .Help("Rate units lent to a node and not used.")
                          .Register(live);
+  auto& lent_tokens = BuildGauge()
+                          .Name("echelon_lent_tokens")
+                          .Help("LLM tokens lent to a node and not used.")
+                          .Register(live);
   auto& permits =
       BuildGauge().Name("echelon_permits_used").Help("Permits held, by actor.").Register(live);
   auto& limit =
@@ -140,6 +144,7 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors, std:
     for (const auto& l : x.loans) {
       const Labels borrower{{"actor", x.path}, {"node", l.node}};
       if (x.permits_limit >= 0) lent_permits.Add(borrower).Set(static_cast<double>(l.permits));
+      if (x.tokens_limit >= 0) lent_tokens.Add(borrower).Set(static_cast<double>(l.tokens));
       if (x.rate_limit >= 0) lent_units.Add(borrower).Set(static_cast<double>(l.units));
     }
   }

@@ -167,14 +167,15 @@ struct loan_state {
   std::string node;
   std::int64_t permits = 0; ///< Lent, in use or not.
   std::int64_t in_use = 0;
-  std::int64_t units = 0; ///< Rate units that are lent and not used.
+  std::int64_t units = 0;  ///< Rate units that are lent and not used.
+  std::int64_t tokens = 0; ///< LLM tokens that are lent and not used, reserved or not.
   bool operator==(const loan_state&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, loan_state& x) {
-  auto& [node, permits, in_use, units] = x;
-  return f(node, permits, in_use, units);
+  auto& [node, permits, in_use, units, tokens] = x;
+  return f(node, permits, in_use, units, tokens);
 }
 
 /// State of one actor; -1 where something is not limited.

@@ -9,30 +9,34 @@ namespace echelon::policy {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_start& x) {
-  auto& [number, units, age_ns] = x;
-  return f(number, units, age_ns);
+  auto& [number, units, used, age_ns] = x;
+  return f(number, units, used, age_ns);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_claim& x) {
-  auto& [tag, node, term, serial, open, counts_permits, counts_units, idle, pending, permits,
-         in_use, want_units, want_permits, starts, admitted, succeeded, epoch, cleared, well] = x;
-  return f(tag, node, term, serial, open, counts_permits, counts_units, idle, pending, permits,
-           in_use, want_units, want_permits, starts, admitted, succeeded, epoch, cleared, well);
+  auto& [tag, node, term, serial, open, counts_permits, counts_units, counts_tokens, idle, pending,
+         permits, in_use, want_units, want_permits, starts, idle_tokens, reserved_tokens,
+         want_tokens, ended, admitted, succeeded, epoch, cleared, well] = x;
+  return f(tag, node, term, serial, open, counts_permits, counts_units, counts_tokens, idle,
+           pending, permits, in_use, want_units, want_permits, starts, idle_tokens, reserved_tokens,
+           want_tokens, ended, admitted, succeeded, epoch, cleared, well);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_terms& x) {
-  auto& [serial, open, lost, counts_permits, counts_units, units, permits, epoch] = x;
-  return f(serial, open, lost, counts_permits, counts_units, units, permits, epoch);
+  auto& [serial, open, lost, counts_permits, counts_units, counts_tokens, units, tokens, permits,
+         epoch] = x;
+  return f(serial, open, lost, counts_permits, counts_units, counts_tokens, units, tokens, permits,
+           epoch);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, loan_memory& x) {
   auto& [tag, node, term, serial, seen, open, limited, units, idle, permits, in_use, admitted,
-         succeeded, heard_age_ns] = x;
+         succeeded, tokens, idle_tokens, tokens_seen, heard_age_ns] = x;
   return f(tag, node, term, serial, seen, open, limited, units, idle, permits, in_use, admitted,
-           succeeded, heard_age_ns);
+           succeeded, tokens, idle_tokens, tokens_seen, heard_age_ns);
 }
 
 template <class Inspector>

@@ -130,6 +130,7 @@ void gate::apply(const gate_settings& settings, time_point now) {
     tokens_.emplace(*settings.tokens);
   }
   if (rate_) rate_->set_lent(book_.units(), now);
+  if (tokens_) tokens_->set_lent(book_.tokens());
   // Holds that paid a limiter that is gone have nothing to give back.
   for (auto& [id, x] : holds_) {
     x.charged = x.charged && rate_;
@@ -171,6 +172,7 @@ void gate::load(const gate_memory& x, time_point now) {
   failed_ = x.failed;
   book_.load(x.loans, x.lost, now);
   if (rate_) rate_->set_lent(book_.units(), now);
+  if (tokens_) tokens_->set_lent(book_.tokens());
 }
 
 void gate::rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
@@ -181,24 +183,35 @@ void gate::rebuild(const std::vector<hold_id>& held, const std::vector<spent_mem
   if (tokens_) tokens_->spend(started, now);
 }
 
-void gate::reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
-                     time_point now) {
+template <class Pred>
+void gate::drop_older(duration grace, time_point now, Pred pred) {
   expire_loans(now);
   std::vector<hold_id> dropped;
   for (const auto& [id, h] : holds_)
-    if (gateway_of(id) == gateway && now - h.since > grace
-        && !std::binary_search(known.begin(), known.end(), id))
-      dropped.push_back(id);
+    if (now - h.since > grace && pred(id)) dropped.push_back(id);
   for (const auto id : dropped)
     release({id, outcome::neutral, false, -1, {}}, now);
+}
+
+void gate::reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
+                     time_point now) {
+  drop_older(grace, now, [&](hold_id id) {
+    return gateway_of(id) == gateway && !std::binary_search(known.begin(), known.end(), id);
+  });
+}
+
+void gate::drop_absent(const std::vector<std::uint32_t>& present, duration grace, time_point now) {
+  drop_older(grace, now, [&](hold_id id) {
+    return std::find(present.begin(), present.end(), gateway_of(id)) == present.end();
+  });
 }
 
 gate_snapshot gate::snapshot(time_point now) const {
   gate_snapshot x;
   x.permits_used = static_cast<std::int64_t>(holds_.size()) + book_.in_use();
   for (const auto& [tag, l] : book_.all())
-    if (l.permits > 0 || l.units > 0 || l.open)
-      x.loans.push_back({l.node, l.permits, l.in_use, l.units});
+    if (l.permits > 0 || l.units > 0 || l.tokens > 0 || l.open)
+      x.loans.push_back({l.node, l.permits, l.in_use, l.units, l.tokens});
   if (settings_.concurrency) x.permits_limit = settings_.concurrency->limit;
   x.waiting = static_cast<std::int64_t>(queue_.size());
   x.queue_size = static_cast<std::int64_t>(queue_.capacity());
@@ -208,7 +221,7 @@ gate_snapshot gate::snapshot(time_point now) const {
     x.rate_limit = rate_->limit();
   }
   if (tokens_) {
-    x.tokens_used = tokens_->used(now);
+    x.tokens_used = tokens_->used(now) - book_.idle_tokens();
     x.tokens_limit = tokens_->limit();
   }
   x.breaker = breaker_.state(now);

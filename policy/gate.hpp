@@ -51,7 +51,8 @@ struct loan_view {
   std::string node;
   std::int64_t permits = 0; ///< Lent, in use or not.
   std::int64_t in_use = 0;
-  std::int64_t units = 0; ///< Rate units that are lent and not used.
+  std::int64_t units = 0;  ///< Rate units that are lent and not used.
+  std::int64_t tokens = 0; ///< LLM tokens that are lent and not used, reserved or not.
 };
 
 struct gate_snapshot {
@@ -98,6 +99,8 @@ public:
   /// `grace` and are not among `known` (sorted).
   void reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
                  time_point now);
+  /// Ends holds that are older than `grace` and of no gateway in `present`.
+  void drop_absent(const std::vector<std::uint32_t>& present, duration grace, time_point now);
   /// See breaker::let_probe.
   void let_probe(time_point now) { breaker_.let_probe(now); }
 
@@ -138,6 +141,9 @@ private:
   };
   [[nodiscard]] bool permit_free() const;
   [[nodiscard]] std::int64_t permits_left() const;
+  template <class Pred>
+  void drop_older(duration grace, time_point now, Pred pred);
+  void spend(const lost_loans& x, time_point now);
   bool take_claim(const lease_claim& x, time_point now, lease_terms& terms);
 
   gate_settings settings_;

@@ -24,22 +24,32 @@ duration gate::breaker_wait(time_point now) const {
 }
 
 void gate::expire_loans(time_point now) {
-  const auto spent = book_.expire(grace_, now);
-  if (rate_ && spent > 0) rate_->spend_lent(spent, now, now);
+  spend(book_.expire(grace_, now), now);
+}
+
+/// What lost borrowers had counts as used from now on.
+void gate::spend(const lost_loans& x, time_point now) {
+  if (rate_ && x.units > 0) rate_->spend_lent(x.units, now, now);
+  if (tokens_ && x.tokens > 0) tokens_->spend_lent(x.tokens, x.tokens, now);
 }
 
 bool gate::take_claim(const lease_claim& x, time_point now, lease_terms& terms) {
   terms.serial = x.serial;
   expire_loans(now);
-  std::int64_t spent = 0;
-  const auto found =
-      book_.take(x, settings_.concurrency.has_value(), rate_.has_value(), grace_, now, spent);
-  if (rate_ && spent > 0) rate_->spend_lent(spent, now, now);
+  lost_loans lost;
+  const counted what{settings_.concurrency.has_value(), rate_.has_value(), tokens_.has_value()};
+  const auto found = book_.take(x, what, grace_, now, lost);
+  spend(lost, now);
   if (!found.valid) return false;
   if (rate_) {
     for (const auto& s : found.used)
       rate_->spend_lent(s.units, now - duration{s.age_ns}, now);
     if (found.returned > 0) rate_->take_back(found.returned, now);
+  }
+  if (tokens_) {
+    for (const auto& s : found.ended)
+      tokens_->spend_lent(s.units, s.used, now - duration{s.age_ns});
+    if (found.tokens_returned > 0) tokens_->take_back(found.tokens_returned);
   }
   admitted_ += found.admitted;
   succeeded_ += found.succeeded;
@@ -57,8 +67,7 @@ lease_terms gate::lend(const lease_claim& x, bool allowed, duration grace, time_
   lease_terms terms;
   if (!take_claim(x, now, terms)) return terms;
   const bool wants = x.want_units > 0 || x.want_permits > 0;
-  // Tokens are reserved by estimate and settled later: that is not lent.
-  if (!allowed || !wants || tokens_ || wants_back(now) || now < lends_from_) return terms;
+  if (!allowed || !wants || wants_back(now) || now < lends_from_) return terms;
   auto& own = *book_.find(x.tag);
   terms.open = own.open = true;
   terms.epoch = breaker_.epoch();
@@ -70,6 +79,15 @@ lease_terms gate::lend(const lease_claim& x, bool allowed, duration grace, time_
     if (terms.units > 0) rate_->lend(terms.units, now);
     own.units += terms.units;
     own.idle += terms.units;
+  }
+  terms.counts_tokens = tokens_.has_value();
+  if (tokens_) {
+    const auto missing = std::max<std::int64_t>(0, x.want_tokens - own.idle_tokens);
+    const auto free = std::max<std::int64_t>(0, tokens_->limit() - tokens_->used(now));
+    terms.tokens = std::min(missing, free / parts);
+    tokens_->lend(terms.tokens);
+    own.tokens += terms.tokens;
+    own.idle_tokens += terms.tokens;
   }
   if (settings_.concurrency) {
     const auto missing = std::max<std::int64_t>(0, x.want_permits - own.permits);
@@ -96,7 +114,9 @@ bool gate::short_of_lent(const gate_ask& ask, time_point now) {
   if (book_.all().empty() || breaker_wait(now) > duration::zero()) return false;
   expire_loans(now);
   if (holds_.count(ask.id) == 0 && !permit_free()) return book_.idle_permits() > 0;
-  return ask.charge && rate_ && rate_->available(now) == 0 && book_.idle_units() > 0;
+  if (ask.charge && rate_ && rate_->available(now) == 0) return book_.idle_units() > 0;
+  return ask.tokens > 0 && tokens_ && tokens_->used(now) + ask.tokens > tokens_->limit()
+         && book_.idle_tokens() > 0;
 }
 
 std::vector<std::uint32_t> gate::recall(time_point now) {

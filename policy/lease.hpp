@@ -19,12 +19,15 @@ public:
   explicit lease_account(time_point now);
 
   /// Whether one more may start. Notes that somebody wanted it.
-  [[nodiscard]] bool may_take(bool charge, time_point now);
-  /// Starts it. Only after may_take() said yes, with the same arguments.
-  void take(hold_id id, bool charge, time_point now);
+  [[nodiscard]] bool may_take(bool charge, time_point now, std::int64_t tokens = 0);
+  /// Starts it, and reserves LLM tokens for it. Only after may_take() said yes, with the same
+  /// arguments.
+  void take(hold_id id, bool charge, time_point now, std::int64_t tokens = 0);
   [[nodiscard]] bool holds(hold_id id) const { return holds_.count(id) != 0; }
-  /// Ends a hold. @returns The breaker's epoch with which it was let in; nothing: unknown.
-  std::optional<std::uint64_t> release(hold_id id, bool refund, bool success, time_point now);
+  /// Ends a hold. `tokens`: really used; -1: as reserved. @returns The breaker's epoch with which
+  /// it was let in; nothing: unknown.
+  std::optional<std::uint64_t> release(hold_id id, bool refund, bool success, time_point now,
+                                       std::int64_t tokens = -1);
   /// A member answered well; for pools and tiers.
   void member_well(std::uint64_t member);
   /// Whether a success (of this member; 0: any) is still untold. It counts as told from now on.
@@ -49,6 +52,7 @@ public:
   /// Nothing is held or lent, and who has lent it knows, or takes it for lost by now.
   [[nodiscard]] bool over(time_point now) const;
   [[nodiscard]] std::int64_t idle() const { return idle_; }
+  [[nodiscard]] std::int64_t idle_tokens() const { return idle_tokens_; }
   [[nodiscard]] std::int64_t permits() const { return permits_; }
   [[nodiscard]] std::int64_t in_use() const { return static_cast<std::int64_t>(holds_.size()); }
 
@@ -65,11 +69,13 @@ private:
   struct hold {
     std::uint64_t epoch = 0;
     std::uint64_t number = 0; // Of its start; 0: not charged.
+    time_point at{};
+    std::int64_t tokens = 0; // Reserved.
   };
   struct start {
     std::uint64_t number = 0;
     time_point at{};
-    std::int64_t units = 1;
+    std::int64_t units = 1, used = 1;
   };
   void adapt(time_point now);
   [[nodiscard]] bool spare() const;
@@ -78,16 +84,20 @@ private:
   [[nodiscard]] lease_claim build(time_point now);
   [[nodiscard]] std::int64_t want_units() const { return demand_ + 2; }
   [[nodiscard]] std::int64_t want_permits() const { return peak_ + peak_ / 4 + 1; }
+  [[nodiscard]] std::int64_t want_tokens() const { return token_demand_ + 2 * largest_; }
 
   std::uint64_t term_, serial_ = 0;
-  bool open_ = false, counts_permits_ = false, counts_units_ = false;
+  bool open_ = false, counts_permits_ = false, counts_units_ = false, counts_tokens_ = false;
   std::uint64_t epoch_ = 0;
   time_point valid_until_{};
   std::int64_t idle_ = 0, permits_ = 0;
+  std::int64_t idle_tokens_ = 0, reserved_ = 0;
   std::unordered_map<hold_id, hold> holds_;
-  std::deque<start> pending_; // Started and not told; by number.
-  std::deque<start> told_;    // Told and not acknowledged.
-  std::uint64_t number_ = 0;
+  std::deque<start> pending_;     // Started and not told; by number.
+  std::deque<start> told_;        // Told and not acknowledged.
+  std::deque<start> ended_calls_; // That had reserved tokens: told and not acknowledged.
+  std::size_t ended_told_ = 0;    // The first of them are in the last claim.
+  std::uint64_t number_ = 0, ended_number_ = 0;
   std::int64_t admitted_ = 0, succeeded_ = 0;
   bool cleared_ = false, told_cleared_ = false;
   std::vector<std::uint64_t> well_, told_well_;
@@ -106,6 +116,7 @@ private:
   std::int64_t tried_ = 0, turned_away_ = 0, top_ = 0;
   std::int64_t demand_ = 0; // Units wanted a second.
   std::int64_t peak_ = 0;   // Permits wanted at once.
+  std::int64_t tokens_tried_ = 0, token_demand_ = 0, largest_ = 0;
   time_point adapted_{}, wanted_{};
 };
 

@@ -113,12 +113,13 @@ std::int64_t sliding_window::used(time_point now) const {
   return result;
 }
 
-void sliding_window::spend_lent(std::int64_t units, time_point at) {
+void sliding_window::spend_lent(std::int64_t units, std::int64_t used, time_point at) {
   lent_ -= units;
-  used_ += units;
+  if (used == 0) return;
+  used_ += used;
   const auto place =
       std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& x) { return x.at <= at; });
-  entries_.insert(place.base(), {at, 0, units});
+  entries_.insert(place.base(), {at, 0, used});
 }
 
 void token_bucket::lend(std::int64_t tokens, time_point now) {
@@ -183,7 +184,7 @@ void rate_limiter::take_back(std::int64_t units, time_point now) {
 
 void rate_limiter::spend_lent(std::int64_t units, time_point at, time_point now) {
   std::visit(overloaded{[&](token_bucket& x) { x.spend_lent(units, now); },
-                        [&](sliding_window& x) { x.spend_lent(units, at); }},
+                        [&](sliding_window& x) { x.spend_lent(units, units, at); }},
              impl_);
 }
 

@@ -67,8 +67,8 @@ public:
   void lend(std::int64_t units) { lent_ += units; }
   void take_back(std::int64_t units) { lent_ -= units; }
   void set_lent(std::int64_t units) { lent_ = units; }
-  /// They were taken at `at`, or before: they count from then on.
-  void spend_lent(std::int64_t units, time_point at);
+  /// `units` of them are lent no more; `used` were taken at `at` or before, and count from then on.
+  void spend_lent(std::int64_t units, std::int64_t used, time_point at);
   [[nodiscard]] std::int64_t limit() const { return settings_.max_units; }
   [[nodiscard]] std::vector<spent_memory> save(time_point now) const;
   void load(const std::vector<spent_memory>& x, time_point now);

@@ -17,6 +17,21 @@ std::int64_t sum_of(const Loans& loans, Fn fn) {
   return sum;
 }
 
+/// Starts up to `seen` are counted; each takes no more than is lent.
+std::vector<lease_start> fresh_of(const std::vector<lease_start>& all, std::uint64_t& seen,
+                                  std::int64_t& lent) {
+  std::vector<lease_start> found;
+  for (const auto& s : all) {
+    if (s.number <= seen) continue;
+    seen = s.number;
+    // Of a loan that was taken for lost: counted then.
+    if (s.units > lent) continue;
+    lent -= s.units;
+    found.push_back(s);
+  }
+  return found;
+}
+
 } // namespace
 
 loan* loan_book::find(std::uint32_t tag) {
@@ -24,33 +39,34 @@ loan* loan_book::find(std::uint32_t tag) {
   return i == loans_.end() ? nullptr : &i->second;
 }
 
-std::int64_t loan_book::lose(const loan& x, duration grace, time_point now) {
+void loan_book::lose(const loan& x, duration grace, time_point now, lost_loans& lost) {
   if (x.limited && x.permits > 0) lost_.push_back({x.permits, now + grace});
-  return x.units;
+  lost.units += x.units;
+  lost.tokens += x.tokens;
 }
 
-std::int64_t loan_book::expire(duration grace, time_point now) {
-  std::int64_t spent = 0;
+lost_loans loan_book::expire(duration grace, time_point now) {
+  lost_loans lost;
   for (auto i = loans_.begin(); i != loans_.end();) {
     if (now - i->second.heard <= silence) {
       ++i;
       continue;
     }
-    spent += lose(i->second, grace, now);
+    lose(i->second, grace, now, lost);
     i = loans_.erase(i);
   }
   std::erase_if(lost_, [&](const auto& x) { return now >= x.until; });
-  return spent;
+  return lost;
 }
 
-claimed loan_book::take(const lease_claim& x, bool counts_permits, bool counts_units,
-                        duration grace, time_point now, std::int64_t& spent) {
+claimed loan_book::take(const lease_claim& x, counted what, duration grace, time_point now,
+                        lost_loans& lost) {
   claimed result;
   const auto known = find(x.tag);
   if (known != nullptr) {
     if (x.term < known->term || (x.term == known->term && x.serial <= known->serial)) return result;
     if (x.term > known->term) {
-      spent += lose(*known, grace, now);
+      lose(*known, grace, now, lost);
       loans_.erase(x.tag);
     }
   }
@@ -66,24 +82,23 @@ claimed loan_book::take(const lease_claim& x, bool counts_permits, bool counts_u
   own.serial = x.serial;
   own.heard = now;
   own.open = x.open;
-  for (const auto& s : x.starts) {
-    if (s.number <= own.seen) continue;
-    own.seen = s.number;
-    auto used = s;
-    used.units = std::min(s.units, own.units);
-    own.units -= used.units;
-    if (used.units > 0) result.used.push_back(used);
-  }
+  result.used = fresh_of(x.starts, own.seen, own.units);
+  result.ended = fresh_of(x.ended, own.tokens_seen, own.tokens);
   const auto kept = x.counts_units ? x.idle + x.pending : 0;
   const auto permits = x.counts_permits ? x.permits : x.in_use;
   // More than was lent: it was taken for lost, and what it had for used.
-  result.lost = (counts_units && kept > own.units)
-                || (counts_permits && x.counts_permits && permits > own.permits);
+  result.lost = (what.units && kept > own.units)
+                || (what.permits && x.counts_permits && permits > own.permits);
+  const auto kept_tokens = x.counts_tokens ? x.idle_tokens + x.reserved_tokens : 0;
+  result.lost = result.lost || (what.tokens && kept_tokens > own.tokens);
+  result.tokens_returned = own.tokens - std::min(kept_tokens, own.tokens);
+  own.tokens -= result.tokens_returned;
+  own.idle_tokens = std::min(x.idle_tokens, own.tokens);
   result.returned = own.units - std::min(kept, own.units);
   own.units -= result.returned;
   own.idle = std::min(x.idle, own.units);
-  own.permits = counts_permits && x.counts_permits ? std::min(permits, own.permits) : permits;
-  own.limited = counts_permits;
+  own.permits = what.permits && x.counts_permits ? std::min(permits, own.permits) : permits;
+  own.limited = what.permits;
   own.in_use = x.in_use;
   result.admitted = std::max<std::int64_t>(0, x.admitted - own.admitted);
   result.succeeded = std::max<std::int64_t>(0, x.succeeded - own.succeeded);
@@ -96,7 +111,7 @@ claimed loan_book::take(const lease_claim& x, bool counts_permits, bool counts_u
 std::vector<std::uint32_t> loan_book::recall(time_point now) {
   std::vector<std::uint32_t> found;
   for (auto& [tag, x] : loans_) {
-    const bool has = x.open || x.idle > 0 || x.permits > x.in_use;
+    const bool has = x.open || x.idle > 0 || x.idle_tokens > 0 || x.permits > x.in_use;
     if (!has || now - x.recalled < recall_pause) continue;
     x.recalled = now;
     found.push_back(tag);
@@ -110,6 +125,14 @@ std::int64_t loan_book::units() const {
 
 std::int64_t loan_book::idle_units() const {
   return sum_of(loans_, [](const loan& x) { return x.idle; });
+}
+
+std::int64_t loan_book::tokens() const {
+  return sum_of(loans_, [](const loan& x) { return x.tokens; });
+}
+
+std::int64_t loan_book::idle_tokens() const {
+  return sum_of(loans_, [](const loan& x) { return x.idle_tokens; });
 }
 
 std::int64_t loan_book::permits() const {
@@ -134,7 +157,8 @@ bool loan_book::any_open() const {
 
 bool loan_book::empty() const {
   return lost_.empty() && std::all_of(loans_.begin(), loans_.end(), [](const auto& x) {
-           return !x.second.open && x.second.units == 0 && x.second.permits == 0;
+           return !x.second.open && x.second.units == 0 && x.second.tokens == 0
+                  && x.second.permits == 0;
          });
 }
 
@@ -142,7 +166,8 @@ std::vector<loan_memory> loan_book::save(time_point now) const {
   std::vector<loan_memory> all;
   for (const auto& [tag, x] : loans_)
     all.push_back({tag, x.node, x.term, x.serial, x.seen, x.open, x.limited, x.units, x.idle,
-                   x.permits, x.in_use, x.admitted, x.succeeded, (now - x.heard).count()});
+                   x.permits, x.in_use, x.admitted, x.succeeded, x.tokens, x.idle_tokens,
+                   x.tokens_seen, (now - x.heard).count()});
   return all;
 }
 
@@ -171,6 +196,9 @@ void loan_book::load(const std::vector<loan_memory>& loans, const std::vector<lo
     to.admitted = x.admitted;
     to.succeeded = x.succeeded;
     to.limited = x.limited;
+    to.tokens = x.tokens;
+    to.idle_tokens = x.idle_tokens;
+    to.tokens_seen = x.tokens_seen;
     to.heard = now - duration{x.heard_age_ns};
   }
   for (const auto& x : lost)

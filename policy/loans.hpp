@@ -14,14 +14,17 @@ namespace echelon::policy {
 struct loan {
   std::string node;
   std::uint64_t term = 0, serial = 0;
-  std::uint64_t seen = 0;    ///< Starts up to this number are counted.
-  bool open = false;         ///< It may start something without asking.
-  std::int64_t units = 0;    ///< Lent and not told as used.
-  std::int64_t idle = 0;     ///< Of these, what is not used, as far as is known.
-  std::int64_t permits = 0;  ///< Lent, or where they are not limited, in use.
-  bool limited = false;      ///< Permits are.
-  std::int64_t in_use = 0;   ///< As told.
-  std::int64_t admitted = 0; ///< Total of this term.
+  std::uint64_t seen = 0;  ///< Starts up to this number are counted.
+  bool open = false;       ///< It may start something without asking.
+  std::int64_t units = 0;  ///< Lent and not told as used.
+  std::int64_t idle = 0;   ///< Of these, what is not used, as far as is known.
+  std::int64_t tokens = 0; ///< LLM tokens that are lent, reserved by a call or not.
+  std::int64_t idle_tokens = 0;
+  std::uint64_t tokens_seen = 0; ///< As `seen`, of calls that had reserved tokens.
+  std::int64_t permits = 0;      ///< Lent, or where they are not limited, in use.
+  bool limited = false;          ///< Permits are.
+  std::int64_t in_use = 0;       ///< As told.
+  std::int64_t admitted = 0;     ///< Total of this term.
   std::int64_t succeeded = 0;
   time_point heard{};
   time_point recalled{}; ///< When it was last asked to give back.
@@ -32,18 +35,29 @@ struct claimed {
   bool valid = false; ///< False: it is late, or of a life that has ended.
   bool lost = false;  ///< The borrower claims what it was taken for dead with.
   std::vector<lease_start> used;
-  std::int64_t returned = 0; ///< Units that came back.
+  std::int64_t returned = 0;      ///< Units that came back.
+  std::vector<lease_start> ended; ///< Calls that had reserved tokens.
+  std::int64_t tokens_returned = 0;
   std::int64_t admitted = 0, succeeded = 0;
+};
+
+/// What the lender limits.
+struct counted {
+  bool permits = false, units = false, tokens = false;
+};
+
+struct lost_loans {
+  std::int64_t units = 0, tokens = 0;
 };
 
 class loan_book {
 public:
-  /// Takes what a borrower says that it has. `counts_*`: the lender limits these.
-  claimed take(const lease_claim& x, bool counts_permits, bool counts_units, duration grace,
-               time_point now, std::int64_t& spent);
-  /// A borrower that was not heard for `silence` has stopped. @returns Units that count as used
-  /// now; its permits are kept for `grace`.
-  [[nodiscard]] std::int64_t expire(duration grace, time_point now);
+  /// Takes what a borrower says that it has. `lost` grows by what an earlier life of it had.
+  claimed take(const lease_claim& x, counted what, duration grace, time_point now,
+               lost_loans& lost);
+  /// A borrower that was not heard for `silence` has stopped. @returns What counts as used now; its
+  /// permits are kept for `grace`.
+  [[nodiscard]] lost_loans expire(duration grace, time_point now);
   /// Borrowers that still have something which they could give back, and that were not asked in
   /// the last moments; they count as asked now.
   [[nodiscard]] std::vector<std::uint32_t> recall(time_point now);
@@ -52,6 +66,8 @@ public:
   [[nodiscard]] const std::map<std::uint32_t, loan>& all() const { return loans_; }
   [[nodiscard]] std::int64_t units() const;
   [[nodiscard]] std::int64_t idle_units() const;
+  [[nodiscard]] std::int64_t tokens() const;
+  [[nodiscard]] std::int64_t idle_tokens() const;
   [[nodiscard]] std::int64_t permits() const;      ///< Lent and lost ones.
   [[nodiscard]] std::int64_t idle_permits() const; ///< Lent and not in use, as far as is known.
   [[nodiscard]] std::int64_t in_use() const;       ///< In use, as told, and lost ones.
@@ -70,7 +86,7 @@ private:
     std::int64_t permits = 0;
     time_point until{};
   };
-  std::int64_t lose(const loan& x, duration grace, time_point now);
+  void lose(const loan& x, duration grace, time_point now, lost_loans& lost);
 
   std::map<std::uint32_t, loan> loans_; // By tag of the gateway.
   std::vector<ghost> lost_;

@@ -81,6 +81,7 @@ private:
     std::uint32_t tag = 0; // 0: the gate's own node.
     bool leased = false;
     time_point at{};
+    std::int64_t tokens = 0;
   };
   struct message {
     time_point at;
@@ -142,16 +143,18 @@ private:
 
   void start(std::uint32_t tag) {
     const auto id = ++last_;
+    const auto tokens = settings_.gate.tokens ? pick(0, 100) : 0;
     const auto i = borrowers_.find(tag);
-    const bool by_lease = i != borrowers_.end() && i->second->account.may_take(true, now_);
+    const bool by_lease = i != borrowers_.end() && i->second->account.may_take(true, now_, tokens);
     if (by_lease) {
-      i->second->account.take(id, true, now_);
+      i->second->account.take(id, true, now_, tokens);
       ++leased;
     } else {
       ++asked;
-      if (!gate_.admit({id, true, 0}, now_).admitted()) return;
+      if (!gate_.admit({id, true, tokens}, now_).admitted()) return;
     }
-    running_[id] = {tag, by_lease, now_};
+    running_[id] = {tag, by_lease, now_, tokens};
+    spent_[id] = {now_, tokens};
     starts_.push_back(now_);
     check();
   }
@@ -185,12 +188,14 @@ private:
     // A bucket that was full gains a little while it waits for a token that comes back.
     const bool window = std::holds_alternative<sliding_window_settings>(*settings_.gate.rate);
     refund = refund && now_ - x.at < lease_account::settling && (x.leased || window);
+    const auto used = refund ? 0 : pick(0, x.tokens);
+    spent_[id].second = used;
     if (refund) starts_.erase(std::find(starts_.begin(), starts_.end(), x.at));
     const auto b = borrowers_.find(x.tag);
     if (!x.leased)
-      gate_.release({id, outcome::success, refund, -1, {}}, now_);
+      gate_.release({id, outcome::success, refund, used, {}}, now_);
     else if (b != borrowers_.end())
-      static_cast<void>(b->second->account.release(id, refund, true, now_));
+      static_cast<void>(b->second->account.release(id, refund, true, now_, used));
   }
 
   void harm(std::uint32_t tag, borrower& x) {
@@ -223,6 +228,15 @@ private:
       REQUIRE(n <= w->max_units);
     }
     REQUIRE(static_cast<std::int64_t>(running_.size()) <= permits);
+    if (!settings_.gate.tokens) return;
+    // Calls that run count by what they reserved, others by what they used.
+    std::int64_t sum = 0;
+    std::erase_if(spent_, [&](const auto& x) {
+      return now_ - x.second.first > settings_.gate.tokens->window && running_.count(x.first) == 0;
+    });
+    for (const auto& [id, x] : spent_)
+      sum += now_ - x.first <= settings_.gate.tokens->window ? x.second : 0;
+    REQUIRE(sum <= settings_.gate.tokens->max_units);
   }
 
   settings settings_;
@@ -232,6 +246,7 @@ private:
   std::map<std::uint32_t, std::unique_ptr<borrower>> borrowers_;
   std::map<hold_id, call> running_;
   std::deque<time_point> starts_;
+  std::map<hold_id, std::pair<time_point, std::int64_t>> spent_; // LLM tokens.
   std::priority_queue<message> mail_;
   std::uint64_t sent_ = 0;
   hold_id last_ = 0;
@@ -284,10 +299,28 @@ TEST_CASE("leases never overdraw a token bucket whatever happens", "[lease]") {
   CHECK(leased > 6000);
 }
 
+TEST_CASE("leases never let more tokens through than a window's limit whatever happens",
+          "[lease]") {
+  std::int64_t leased = 0;
+  for (std::uint64_t seed = 1; seed <= 90; ++seed) {
+    CAPTURE(seed);
+    auto gate = limits(sliding_window_settings{10s, 1000});
+    // Some 15000 are asked for in 10 s.
+    gate.tokens = sliding_window_settings{10s, 5000 + 6000 * static_cast<std::int64_t>(seed % 3)};
+    lending_world x{{gate}, seed};
+    for (int i = 0; i < 4000; ++i)
+      x.step();
+    leased += x.leased;
+  }
+  CHECK(leased > 6000);
+}
+
 TEST_CASE("what was lent comes back to the last unit once nobody wants it", "[lease]") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
-    lending_world x{{limits(sliding_window_settings{10s, 400}), false}, seed};
+    auto gate = limits(sliding_window_settings{10s, 400});
+    gate.tokens = sliding_window_settings{10s, 30000};
+    lending_world x{{gate, false}, seed};
     for (int i = 0; i < 1000; ++i)
       x.step();
     CHECK(x.leased > 100);
@@ -296,5 +329,6 @@ TEST_CASE("what was lent comes back to the last unit once nobody wants it", "[le
     const auto s = x.lender().snapshot(x.now());
     CHECK(s.permits_used == 0);
     CHECK(s.rate_available == 400);
+    CHECK(s.tokens_used == 0);
   }
 }

@@ -113,6 +113,32 @@ TEST_CASE("a lent unit counts as taken until it was used, and from then on for t
   CHECK(x.admit({200, true, 0}, t0 + 61s + 1ns).admitted());
 }
 
+TEST_CASE("tokens are reserved of the lease and settled with what was really used", "[lease]") {
+  auto settings = limits(0, 0);
+  settings.tokens = sliding_window_settings{60s, 4000};
+  gate x{settings, t0};
+  borrower b{7};
+  CHECK_FALSE(b.account.may_take(true, t0, 100));
+  // 100 in 0.1 s are 1000 a second; and two such calls more. A quarter of 4000 is less.
+  CHECK(b.ask(x, t0).tokens == 1000);
+  REQUIRE(b.account.may_take(true, t0 + 1s, 300));
+  b.account.take(id(7, 1), true, t0 + 1s, 300);
+  CHECK(b.account.idle_tokens() == 700);
+  REQUIRE(b.account.may_take(true, t0 + 1s, 500));
+  b.account.take(id(7, 2), true, t0 + 1s, 500);
+  CHECK_FALSE(b.account.may_take(true, t0 + 1s, 201));
+  // The first call took 350, the second was never sent.
+  static_cast<void>(b.account.release(id(7, 1), false, true, t0 + 2s, 350));
+  static_cast<void>(b.account.release(id(7, 2), true, false, t0 + 2s));
+  CHECK(b.account.idle_tokens() == 700);
+  b.give_back(x, t0 + 2s);
+  CHECK(x.lends_nothing());
+  CHECK(x.snapshot(t0 + 2s).tokens_used == 350);
+  // They count from when the call began.
+  CHECK(x.snapshot(t0 + 61s).tokens_used == 350);
+  CHECK(x.snapshot(t0 + 61s + 1ns).tokens_used == 0);
+}
+
 TEST_CASE("an attempt that never started gives its unit back to the lease", "[lease]") {
   gate x{limits(0, 20), t0};
   borrower b{7};
