@@ -19,6 +19,8 @@ config::RouterConfig one_tier() {
   c.groups[0].tiers[0].rpm_limit = 40;
   c.groups[0].tiers[0].concurrency_limit = 12;
   c.groups[0].breaker = {2, 2s, 1};
+  for (auto& [name, model] : c.models)
+    model.tpm_limit = 10000;
   c.default_queue = 10;
   return c;
 }
@@ -59,6 +61,7 @@ struct two_nodes : deterministic_fixture {
   policy::ask_admission question(actors::hierarchy& from, const std::vector<std::string>& paths) {
     policy::ask_admission x;
     x.hold = from.new_hold();
+    x.tokens = 10;
     for (const auto& p : paths)
       x.route.push_back(id_of(p));
     return x;
@@ -75,7 +78,7 @@ struct two_nodes : deterministic_fixture {
   void end(actors::hierarchy& from, const std::pair<policy::hold_id, policy::admission_answer>& x,
            policy::outcome result = policy::outcome::success) {
     for (auto actor : x.second.trail)
-      from.tell({actor, {x.first, result, false, -1, {}}, 0});
+      from.tell({actor, {x.first, result, false, 7, {}}, 0});
     run();
   }
   messages::actor_state state(const std::string& path) {
@@ -121,6 +124,7 @@ TEST_CASE_METHOD(two_nodes, "with leases warm an admission asks nobody", "[lease
   CHECK(state("echelon/g.t1").admitted == 12);
   CHECK(state("echelon/g.t1").succeeded == 12);
   CHECK(state("model/a-1").succeeded + state("model/b-1").succeeded == 12);
+  CHECK(state("model/a-1").tokens_used + state("model/b-1").tokens_used == 12 * 7);
   REQUIRE(state("echelon/g.t1").loans.size() == 1);
   CHECK(state("echelon/g.t1").loans[0].node == "b");
   // Without demand all goes back.
