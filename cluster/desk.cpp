@@ -112,7 +112,9 @@ level_actor::behavior_type desk(self_ptr self, std::shared_ptr<const actors::dir
       },
       [=](const messages::reconcile_holds&) {},
       [=](messages::claim_lease& msg) {
-        return pass_on<messages::lease_reply>(self, of, msg.actor, msg, false);
+        // Not from node to node: they come again and again, and two nodes that take each other for
+        // the owner would hand on ever more of them.
+        return pass_on<messages::lease_reply>(self, of, msg.actor, msg, true);
       },
   };
 }
