@@ -1,245 +1,8 @@
-#include "actors/hierarchy.hpp"
-
-#include "actors/internals.hpp"
-#include "actors/translate.hpp"
-
-#include <caf/actor_companion.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/send.hpp>
+#include "actors/hierarchy_impl.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <random>
 
 namespace echelon::actors {
-namespace {
-
-struct own_config : caf::actor_system_config {
-  explicit own_config(unsigned threads) {
-    add_message_types<caf::id_block::echelon>();
-    if (threads > 0) set("scheduler.max-threads", static_cast<std::size_t>(threads));
-    set("logger.console", caf::atom("none"));
-  }
-};
-
-} // namespace
-
-class hierarchy::impl : public std::enable_shared_from_this<impl> {
-public:
-  using answer = std::function<void(caf::message*)>; // Null: the actor is gone.
-
-  explicit impl(unsigned threads)
-      : config_(std::make_unique<own_config>(threads)),
-        own_(std::make_unique<caf::actor_system>(*config_)), system_(*own_) {}
-  impl(caf::actor_system& host, bool in_cluster) : clustered(in_cluster), system_(host) {}
-
-  void start(const policy::topology_ptr& topology) {
-    children = std::make_shared<family>(system_, where);
-    if (clustered) children->set_filter([](const auto&) { return false; });
-    supervisor_ = system_.spawn(supervisor, children);
-    companion_ =
-        caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion, caf::hidden>());
-    companion().on_enqueue([weak = weak_from_this()](caf::mailbox_element_ptr x) {
-      if (const auto self = weak.lock()) self->receive(*x);
-    });
-    apply(topology);
-    inside = std::make_unique<internals>(internals{system_, where, children, supervisor_, held});
-  }
-
-  void stop() {
-    inside.reset();
-    children->close();
-    caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
-    // actor_companion::disconnect is declared but not defined in CAF 0.17.6.
-    companion().on_enqueue(nullptr);
-    companion().cleanup(caf::exit_reason::user_shutdown, nullptr);
-    companion_ = nullptr;
-    supervisor_ = nullptr;
-  }
-
-  void apply(const policy::topology_ptr& topology) {
-    {
-      const std::lock_guard guard{mutex_};
-      topology_ = topology;
-    }
-    held->apply(topology);
-    children->apply(*topology);
-    caf::anon_send(supervisor_, watch_atom::value);
-  }
-
-  /// Sends a request whose answer goes to `then`.
-  template <class Message>
-  void request(const level_actor& to, Message&& message, answer then, token id) {
-    if (!to) {
-      then(nullptr);
-      return;
-    }
-    {
-      const std::lock_guard guard{mutex_};
-      pending_.emplace(id, pending{std::move(then), policy::clock::now()});
-    }
-    caf::actor_cast<caf::strong_actor_ptr>(to)->enqueue(
-        companion_, caf::make_message_id(id), caf::make_message(std::forward<Message>(message)),
-        nullptr);
-  }
-
-  void receive(caf::mailbox_element& x) {
-    if (!x.mid.is_response()) {
-      auto content = x.move_content_to_message();
-      if (!content.match_elements<messages::turn_granted>()) return;
-      if (auto then = take_wait(content.get_as<messages::turn_granted>(0).hold))
-        then(policy::refusal::none);
-      return;
-    }
-    answer then;
-    {
-      const std::lock_guard guard{mutex_};
-      const auto i = pending_.find(x.mid.request_id().integer_value());
-      if (i == pending_.end()) return;
-      then = std::move(i->second.then);
-      pending_.erase(i);
-    }
-    auto content = x.move_content_to_message();
-    then(content.match_elements<caf::error>() ? nullptr : &content);
-  }
-
-  std::function<void(policy::refusal)> take_wait(policy::hold_id hold) {
-    const std::lock_guard guard{mutex_};
-    const auto i = waits_.find(hold);
-    if (i == waits_.end()) return nullptr;
-    auto then = std::move(i->second.then);
-    waits_by_token_.erase(i->second.id);
-    waits_.erase(i);
-    return then;
-  }
-
-  void add_wait(policy::hold_id hold, token id, std::function<void(policy::refusal)> then) {
-    const std::lock_guard guard{mutex_};
-    waits_[hold] = {id, std::move(then)};
-    waits_by_token_[id] = hold;
-  }
-
-  void forget(token id) {
-    const std::lock_guard guard{mutex_};
-    if (const auto i = forgotten_.find(id); i != forgotten_.end()) {
-      *i->second = true;
-      forgotten_.erase(i);
-    }
-    if (const auto i = waits_by_token_.find(id); i != waits_by_token_.end()) {
-      waits_.erase(i->second);
-      waits_by_token_.erase(i);
-    }
-  }
-
-  std::shared_ptr<std::atomic<bool>> can_forget(token id) {
-    auto flag = std::make_shared<std::atomic<bool>>(false);
-    const std::lock_guard guard{mutex_};
-    forgotten_.emplace(id, flag);
-    return flag;
-  }
-
-  void cannot_forget(token id) {
-    const std::lock_guard guard{mutex_};
-    forgotten_.erase(id);
-  }
-
-  /// Ends what is older without an answer. Asks (`give_back`) keep an ear open for a late one.
-  void expire(policy::time_point before) {
-    std::vector<answer> over;
-    {
-      const std::lock_guard guard{mutex_};
-      for (auto i = pending_.begin(); i != pending_.end();) {
-        if (i->second.since >= before) {
-          ++i;
-          continue;
-        }
-        over.push_back(std::move(i->second.then));
-        const auto own = late_.find(i->first);
-        if (own == late_.end()) {
-          i = pending_.erase(i);
-          continue;
-        }
-        i->second.then = std::move(own->second);
-        i->second.since = policy::time_point::max();
-        late_.erase(own);
-        ++i;
-      }
-    }
-    for (const auto& then : over)
-      then(nullptr);
-  }
-
-  /// What to do with an answer that comes after expire().
-  void if_late(token id, answer then) {
-    const std::lock_guard guard{mutex_};
-    late_[id] = std::move(then);
-  }
-  void not_late(token id) {
-    const std::lock_guard guard{mutex_};
-    late_.erase(id);
-  }
-
-  void wake_all() {
-    std::vector<std::function<void(policy::refusal)>> all;
-    {
-      const std::lock_guard guard{mutex_};
-      for (auto& [hold, x] : waits_)
-        all.push_back(std::move(x.then));
-      waits_.clear();
-      waits_by_token_.clear();
-    }
-    for (const auto& then : all)
-      then(policy::refusal::none);
-  }
-
-  policy::topology_ptr topology() {
-    const std::lock_guard guard{mutex_};
-    return topology_;
-  }
-
-  token next_token() { return ++last_token_; }
-
-  void tell(const policy::actor_release& x) {
-    if (clustered) held->ended(x);
-    if (const auto to = where->find(x.actor)) caf::anon_send(to, to_message(x));
-  }
-
-  std::shared_ptr<directory> where = std::make_shared<directory>();
-  std::shared_ptr<family> children;
-  std::shared_ptr<holdings> held = std::make_shared<holdings>();
-  std::unique_ptr<internals> inside;
-  bool clustered = false;
-  /// The upper 24 bits name this gateway, see policy::gateway_of.
-  std::atomic<policy::hold_id> last_hold{(std::uint64_t{std::random_device{}()} << 40U) | 1U};
-
-private:
-  caf::actor_companion& companion() {
-    return *static_cast<caf::actor_companion*>(caf::actor_cast<caf::abstract_actor*>(companion_));
-  }
-
-  std::unique_ptr<own_config> config_;
-  std::unique_ptr<caf::actor_system> own_;
-  caf::actor_system& system_;
-  caf::actor supervisor_;
-  caf::strong_actor_ptr companion_;
-  std::atomic<token> last_token_{0};
-  policy::topology_ptr topology_;
-  std::mutex mutex_;
-  std::unordered_map<token, answer> late_;
-  struct pending {
-    answer then;
-    policy::time_point since;
-    bool late = false; // Its asker has been told that there is no answer.
-  };
-  std::unordered_map<token, pending> pending_;
-  struct waiting {
-    token id = 0;
-    std::function<void(policy::refusal)> then;
-  };
-  std::unordered_map<policy::hold_id, waiting> waits_;
-  std::unordered_map<token, policy::hold_id> waits_by_token_;
-  std::unordered_map<token, std::shared_ptr<std::atomic<bool>>> forgotten_;
-};
 
 hierarchy::hierarchy(const policy::topology_ptr& topology, unsigned threads)
     : impl_(std::make_shared<impl>(threads)) {
@@ -258,8 +21,14 @@ hierarchy::~hierarchy() {
 hierarchy::token hierarchy::ask(const policy::ask_admission& x,
                                 std::function<void(policy::admission_answer)> then) {
   auto msg = to_message(x);
-  const auto first = x.route.front();
   const auto id = impl_->next_token();
+  if (impl_->clustered)
+    if (auto reply = impl_->leases->pass(msg, impl_->now())) {
+      impl_->held->granted(x, reply->trail, impl_->now());
+      then(to_answer(std::move(*reply)));
+      return id;
+    }
+  const auto next = msg.route.front();
   const auto forgotten = impl_->can_forget(id);
   const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
     for (const auto actor : trail)
@@ -271,20 +40,20 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
         give_back(m->get_as<messages::admit_reply>(0).trail);
     });
   impl_->request(
-      impl_->where->find(first), std::move(msg),
-      [self = impl_.get(), id, first, forgotten, give_back,
+      impl_->where->find(next), std::move(msg),
+      [self = impl_.get(), id, next, forgotten, give_back,
        asked = impl_->clustered ? x : policy::ask_admission{},
        then = std::move(then)](caf::message* m) {
         self->cannot_forget(id);
         policy::admission_answer answer;
         answer.why = policy::refusal::unavailable;
-        answer.by = first;
+        answer.by = next;
         if (m != nullptr && m->match_elements<messages::admit_reply>()) {
           if (self->clustered) self->not_late(id);
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
         }
         if (*forgotten) return give_back(answer.trail);
-        if (self->clustered) self->held->granted(asked, answer.trail, policy::clock::now());
+        if (self->clustered) self->held->granted(asked, answer.trail, self->now());
         then(std::move(answer));
       },
       id);
@@ -298,6 +67,14 @@ hierarchy::token hierarchy::wait(const policy::wait_turn& x,
                                    (x.who.deadline - now).count(), (now - x.who.since).count()};
   const auto id = impl_->next_token();
   const auto hold = x.who.id;
+  if (impl_->clustered) {
+    // The permit will be the actor's own, and the request must ask it.
+    impl_->leases->keep_out(x.actor, hold);
+    then = [leases = impl_->leases, actor = x.actor, hold, then](policy::refusal why) {
+      if (why != policy::refusal::none) leases->let_in(actor, hold);
+      then(why);
+    };
+  }
   impl_->add_wait(hold, id, std::move(then));
   impl_->request(
       impl_->where->find(x.actor), msg,
@@ -321,9 +98,10 @@ void hierarchy::tell(const policy::actor_release& x) {
 }
 
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
-  if (impl_->clustered) impl_->held->ended(x);
+  auto msg = impl_->end(x);
+  if (!msg) return then(policy::duration::zero());
   impl_->request(
-      impl_->where->find(x.actor), to_message(x),
+      impl_->where->find(x.actor), std::move(*msg),
       [then = std::move(then)](caf::message* m) {
         const bool known = m != nullptr && m->match_elements<messages::outcome_reply>();
         then(policy::duration{known ? m->get_as<messages::outcome_reply>(0).closed_for_ns : 0});
@@ -394,6 +172,12 @@ void hierarchy::wake_all() {
 
 internals& hierarchy::inside() {
   return *impl_->inside;
+}
+
+admission_totals hierarchy::admissions() const {
+  if (!impl_->leases) return {};
+  const auto& x = impl_->leases->counts();
+  return {x.own, x.leased, x.remote};
 }
 
 bool hierarchy::clustered() const {

@@ -17,6 +17,13 @@ namespace echelon::actors {
 
 struct internals; // actors/internals.hpp
 
+/// Admissions of this process's requests in a cluster, actor by actor, since it started.
+struct admission_totals {
+  std::uint64_t own = 0;    ///< By an actor that lives here.
+  std::uint64_t leased = 0; ///< By a lease of an actor of another node.
+  std::uint64_t remote = 0; ///< Asked of another node.
+};
+
 /// All actors of this process and the way to them. Thread-safe. Callbacks run on whatever thread
 /// answers, once each, and must not block; a forgotten one never runs.
 class hierarchy {
@@ -55,6 +62,7 @@ public:
   void wake_all();
   [[nodiscard]] internals& inside();
   [[nodiscard]] bool clustered() const;
+  [[nodiscard]] admission_totals admissions() const;
   /// Ends the actor as by a crash; its supervisor starts it anew. @returns False if there is none.
   bool kill(policy::path_id id);
   /// A fresh id for a request.

@@ -1,6 +1,7 @@
 /// What cluster/ needs of a hierarchy. CAF-facing.
 #pragma once
 
+#include "actors/branches.hpp"
 #include "actors/holdings.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/types.hpp"
@@ -13,6 +14,7 @@ struct internals {
   std::shared_ptr<family> children;
   caf::actor supervisor; ///< Send it watch_atom after new actors were started.
   std::shared_ptr<holdings> held;
+  std::shared_ptr<branches> leases; ///< Null: not clustered.
 };
 
 } // namespace echelon::actors

@@ -48,6 +48,10 @@ messages::admit_reply level_core::refuse(const messages::admit_request& msg, ref
   return x;
 }
 
+bool level_core::charges(const messages::admit_request& msg) const {
+  return !(counts_requests(spec_.at) && contains(msg.charged, spec_.id));
+}
+
 std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admit_request& msg,
                                                                   time_point now) {
   if (msg.hold == 0 || msg.route.empty() || msg.route.front() != spec_.id || retired_)
@@ -55,8 +59,8 @@ std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admi
   msg.route.erase(msg.route.begin());
   gate_ask ask;
   ask.id = msg.hold;
-  ask.charge = !(counts_requests(spec_.at) && contains(msg.charged, spec_.id));
-  ask.tokens = spec_.at == level::model ? msg.tokens : 0;
+  ask.charge = charges(msg);
+  ask.tokens = tokens_of(msg);
   if (const auto verdict = gate_.admit(ask, now); !verdict.admitted())
     return refuse(msg, verdict.why, verdict.retry_after);
   std::optional<messages::admit_reply> refused;
@@ -96,15 +100,15 @@ std::optional<messages::admit_reply> level_core::choose_member(messages::admit_r
     if (!i) return std::nullopt;
     if (const auto own = passes_.find(msg.hold); own != passes_.end() && own->second.count(*i) != 0)
       return std::nullopt;
-    if (const auto wait = ejections_[*i].wait(now); wait > duration::zero())
+    if (const auto wait = ejected_for(*i, now); wait > duration::zero())
       return refuse(msg, refusal::open, wait);
     take(*i);
     return std::nullopt;
   }
   std::vector<bool> usable;
   auto soonest = duration::max();
-  for (const auto& x : ejections_) {
-    const auto wait = x.wait(now);
+  for (std::size_t i = 0; i < ejections_.size(); ++i) {
+    const auto wait = ejected_for(i, now);
     usable.push_back(wait == duration::zero());
     soonest = std::min(soonest, wait);
   }
@@ -204,6 +208,7 @@ void level_core::health(const messages::report_health& msg, time_point now) {
 
 messages::outcome_reply level_core::report(const messages::report_outcome& msg, time_point now) {
   const auto result = static_cast<outcome>(msg.result);
+  if (msg.cleared && msg.member != 0) note_well({msg.member}, now);
   if (spec_.at == level::pool) {
     const auto member = index_of(msg.member);
     if (msg.hold != 0) {
@@ -214,8 +219,11 @@ messages::outcome_reply level_core::report(const messages::report_outcome& msg, 
   } else if (spec_.at == level::tier && result == outcome::success) {
     if (const auto member = index_of(msg.member)) rotation_.back(*member, now);
   }
-  if (msg.hold != 0)
-    gate_.release({msg.hold, result, msg.refund, msg.tokens, duration{msg.bench_ns}}, now);
+  const gate_release release{msg.hold, result, msg.refund, msg.tokens, duration{msg.bench_ns}};
+  if (msg.hold != 0 && msg.lent != 0)
+    gate_.report_lent(msg.lent - 1, msg.cleared, release, now);
+  else if (msg.hold != 0)
+    gate_.release(release, now);
   return {gate_.breaker_wait(now).count()};
 }
 
@@ -225,6 +233,7 @@ std::vector<hold_id> level_core::woken(time_point now) {
 
 void level_core::apply(const actor_spec& spec, time_point now) {
   retired_ = false;
+  changed_ = true;
   const bool same_members = spec.member_ids == spec_.member_ids && spec.members == spec_.members
                             && spec.weights == spec_.weights && spec.rotation == spec_.rotation
                             && spec.order == spec_.order;
@@ -243,7 +252,7 @@ void level_core::apply(const actor_spec& spec, time_point now) {
 
 bool level_core::idle(time_point now) const {
   const auto x = gate_.snapshot(now);
-  return x.permits_used == 0 && x.waiting == 0 && passes_.empty();
+  return x.permits_used == 0 && x.waiting == 0 && passes_.empty() && gate_.lends_nothing();
 }
 
 messages::actor_state level_core::state(time_point now) const {
@@ -267,6 +276,8 @@ messages::actor_state level_core::state(time_point now) const {
   s.refused = x.refused;
   s.succeeded = x.succeeded;
   s.failed = x.failed;
+  for (const auto& l : x.loans)
+    s.loans.push_back({l.node, l.permits, l.in_use, l.units, l.tokens});
   for (std::size_t i = 0; i < ejections_.size(); ++i)
     s.members.push_back({spec_.member_ids[i], ejections_[i].wait(now) > duration::zero()});
   return s;
@@ -296,11 +307,19 @@ void level_core::rebuild(const messages::actor_holdings& x, time_point now) {
 }
 
 void level_core::reconcile(const messages::reconcile_holds& x, time_point now) {
-  gate_.reconcile(x.tag, x.holds, duration{x.grace_ns}, now);
+  const auto in = [](const auto& list, auto value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  if (x.tag == 0)
+    gate_.drop_absent(x.present, duration{x.grace_ns}, now);
+  else
+    gate_.reconcile(x.tag, x.holds, duration{x.grace_ns}, now);
   std::erase_if(passes_, [&](const auto& p) {
-    if (gateway_of(p.first) != x.tag || std::binary_search(x.holds.begin(), x.holds.end(), p.first))
-      return false;
-    return !gate_.holds(p.first);
+    const auto tag = gateway_of(p.first);
+    const bool known =
+        x.tag == 0 ? in(x.present, tag)
+                   : tag != x.tag || std::binary_search(x.holds.begin(), x.holds.end(), p.first);
+    return !known && !gate_.holds(p.first);
   });
 }
 

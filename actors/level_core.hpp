@@ -48,6 +48,20 @@ public:
   void reconcile(const messages::reconcile_holds& x, policy::time_point now);
   [[nodiscard]] const policy::actor_spec& spec() const { return spec_; }
 
+  // Leases, see policy::gate.
+  /// Whether a request would take a rate unit here.
+  [[nodiscard]] bool charges(const messages::admit_request& msg) const;
+  /// LLM tokens that it would reserve here.
+  [[nodiscard]] std::int64_t tokens_of(const messages::admit_request& msg) const {
+    return spec_.at == policy::level::model ? msg.tokens : 0;
+  }
+  [[nodiscard]] policy::lease_terms lend(const policy::lease_claim& x, policy::duration grace,
+                                         policy::time_point now);
+  void returned(const policy::lease_claim& x, policy::time_point now);
+  [[nodiscard]] bool short_of_lent(const messages::admit_request& msg, policy::time_point now);
+  /// Whom to ask to give back, because of what is so now; or, `at_once`, because of who asks.
+  [[nodiscard]] std::vector<std::uint32_t> recalls(policy::time_point now, bool at_once = false);
+
 private:
   messages::admit_reply refuse(const messages::admit_request& msg, policy::refusal why,
                                policy::duration retry_after) const;
@@ -55,6 +69,9 @@ private:
                                                      policy::time_point now);
   std::optional<messages::admit_reply> choose_model(messages::admit_request& msg,
                                                     policy::time_point now);
+  void note_well(const std::vector<policy::path_id>& members, policy::time_point now);
+  [[nodiscard]] bool may_lend() const;
+  [[nodiscard]] policy::duration ejected_for(std::size_t member, policy::time_point now) const;
   std::optional<std::size_t> member_on(const std::vector<policy::path_id>& route) const;
   void end_pass(policy::hold_id hold, std::optional<std::size_t> member, policy::outcome result,
                 policy::time_point now);
@@ -69,6 +86,7 @@ private:
   // Pool: which members a request went to.
   std::unordered_map<policy::hold_id, std::map<std::size_t, policy::breaker_pass>> passes_;
   bool retired_ = false;
+  bool changed_ = false; // New settings: what was lent by the old ones comes back.
 };
 
 } // namespace echelon::actors

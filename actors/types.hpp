@@ -12,6 +12,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
@@ -31,7 +32,9 @@ using level_actor = caf::typed_actor<
     caf::reacts_to<messages::report_health>, caf::reacts_to<messages::apply_spec>,
     // Ends with its answer.
     caf::replies_to<messages::hand_over>::with<messages::actor_memory>,
-    caf::reacts_to<messages::reconcile_holds>>;
+    caf::reacts_to<messages::reconcile_holds>,
+    // The sender must answer recall_lease.
+    caf::replies_to<messages::claim_lease>::with<messages::lease_reply>>;
 
 /// Where each actor lives, and whether this node may act. Thread-safe.
 class directory {
@@ -74,6 +77,16 @@ public:
   [[nodiscard]] bool may_act(std::chrono::steady_clock::time_point now) const {
     return now.time_since_epoch().count() < act_until.load(std::memory_order_relaxed);
   }
+  /// How long a call may last at most, nanoseconds: those of a lost gateway are counted so long.
+  std::atomic<std::int64_t> longest_attempt{
+      std::chrono::nanoseconds{std::chrono::seconds{120}}.count()};
+  /// Takes a request as far as leases of this node reach. Nothing: on to the first of its route.
+  /// Set before any actor starts; null: there are no other nodes.
+  std::function<std::optional<messages::admit_reply>(messages::admit_request&,
+                                                     std::chrono::steady_clock::time_point)>
+      pass;
+  /// Somebody was admitted by an actor that lives here. As `pass`.
+  std::function<void(std::uint64_t hold)> admitted;
   std::string node; ///< Name of this node; set before any actor starts. Empty: no cluster.
 
 private:

@@ -19,6 +19,23 @@ std::string of(const json& used, const json& limit) {
   return limit.is_null() ? used.dump() + "/-" : used.dump() + '/' + limit.dump();
 }
 
+/// `b:3p/20u/900t`: node b has 3 permits, and 20 rate units and 900 LLM tokens that are not used.
+/// What is not limited is left out.
+std::string lent(const json& actor) {
+  std::string text;
+  for (const auto& x : actor.value("lent", json::array())) {
+    if (!text.empty()) text += ' ';
+    text += x.value("node", "?");
+    char before = ':';
+    for (const auto& [key, unit] : {std::pair{"permits", 'p'}, {"units", 'u'}, {"tokens", 't'}}) {
+      if (x[key].is_null()) continue;
+      text += before + x[key].dump() + unit;
+      before = '/';
+    }
+  }
+  return text;
+}
+
 std::string table(const json& state) {
   auto text = fmt::format("echelon {}, configuration version {}, {} requests in flight{}\n",
                           state.value("version", "?"), state.value("config_version", 0),
@@ -34,18 +51,18 @@ std::string table(const json& state) {
                           m.value("heard", false) ? "" : ", not heard");
     text += '\n';
   }
-  text += fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", "ACTOR", "NODE",
-                      "PERMITS", "QUEUE", "RATE LEFT", "BREAKER", "OK", "FAILED");
+  text += fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}  {}\n", "ACTOR", "NODE",
+                      "PERMITS", "QUEUE", "RATE LEFT", "BREAKER", "OK", "FAILED", "LENT");
   for (const auto& x : state.value("actors", json::array())) {
     const auto& breaker = x["breaker"];
     const auto& limiter = x["limiter"];
-    text +=
-        fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}\n", x.value("path", ""),
-                    x.value("node", "local"), of(x["permits"]["used"], x["permits"]["limit"]),
-                    of(x["queue"]["length"], x["queue"]["size"]),
-                    limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
-                    breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),
-                    x["totals"]["succeeded"].dump(), x["totals"]["failed"].dump());
+    text += fmt::format(
+        "{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}  {}\n", x.value("path", ""),
+        x.value("node", "local"), of(x["permits"]["used"], x["permits"]["limit"]),
+        of(x["queue"]["length"], x["queue"]["size"]),
+        limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
+        breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),
+        x["totals"]["succeeded"].dump(), x["totals"]["failed"].dump(), lent(x));
   }
   return text;
 }

@@ -33,6 +33,10 @@ messages::outcome_reply nobody(const messages::report_outcome&) {
   return {};
 }
 
+caf::error nobody(const messages::claim_lease&) {
+  return caf::make_error(caf::sec::runtime_error, "nobody lends here");
+}
+
 caf::error nobody(const messages::get_state&) {
   return caf::make_error(caf::sec::runtime_error, "no such actor here");
 }
@@ -107,6 +111,11 @@ level_actor::behavior_type desk(self_ptr self, std::shared_ptr<const actors::dir
         return caf::make_error(caf::sec::runtime_error, "a desk has no memory");
       },
       [=](const messages::reconcile_holds&) {},
+      [=](messages::claim_lease& msg) {
+        // Not from node to node: they come again and again, and two nodes that take each other for
+        // the owner would hand on ever more of them.
+        return pass_on<messages::lease_reply>(self, of, msg.actor, msg, true);
+      },
   };
 }
 

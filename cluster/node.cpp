@@ -130,6 +130,7 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
   own.self.tag = policy::gateway_of(tree.new_hold());
   own.config = fingerprint(*topology);
   inside.where->node = own.self.node;
+  if (x.settings.leases) inside.leases->enable(own.self.node);
   const auto host = x.settings.host;
   setup.seeds.insert(x.settings.seeds.begin(), x.settings.seeds.end());
   setup.tree = &tree;

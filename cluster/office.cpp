@@ -53,7 +53,10 @@ caf::behavior office_state::behavior() {
   };
   return {
       [this](tick_atom) { tick(); },
-      [this](leave_atom) { core_->leave(); },
+      [this](leave_atom) {
+        core_->leave();
+        setup_.tree->inside().leases->close();
+      },
       [this](reload_atom) {
         core_->set_config(setup_.map->config());
         take_topology(setup_.map->topology());

@@ -25,6 +25,7 @@ void office_state::take_topology(policy::topology_ptr x) {
     for (const auto& stage : plan->stages)
       longest_attempt_ =
           std::max<duration>(longest_attempt_, std::min<duration>(stage.timeout, 120s));
+  setup_.tree->inside().where->longest_attempt = longest_attempt_.count();
   // What the configuration brought while we are in: nobody had it before.
   for (const auto key : keys_)
     if (core_->is_member() && tenures_->find(key) == nullptr) {
@@ -35,6 +36,12 @@ void office_state::take_topology(policy::topology_ptr x) {
 }
 
 void office_state::take_view(const messages::view& x) {
+  // Whoever was out must not go on with what it had; others have counted it as used.
+  const auto& own = core_->settings().self;
+  const auto in = [&](const auto& list) {
+    return std::find(list.begin(), list.end(), own) != list.end();
+  };
+  if (!in(x.before) || !in(x.members)) setup_.tree->inside().leases->drop_all(now());
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
   for (auto& [key, r] : rebuilds_)
@@ -154,6 +161,7 @@ void office_state::end_actors() {
 
 void office_state::forget_everything() {
   end_actors();
+  setup_.tree->inside().leases->drop_all(now());
   tenures_.emplace(core_->settings().self);
   setup_.map->set_self(core_->settings().self);
   setup_.map->set_view({});
@@ -164,6 +172,7 @@ void office_state::start_over() {
   log().warn("cluster: this node was without a quorum; what it owns starts from what the gateways "
              "know");
   end_actors();
+  setup_.tree->inside().leases->drop_all(now());
   tenures_->doubt();
 }
 
@@ -231,8 +240,14 @@ void office_state::take_handed(const messages::placement_handed& x) {
 
 void office_state::answer_holdings(const messages::ask_holdings& x) {
   if (core_->current().epoch < x.epoch) return;
-  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch,
-                                setup_.tree->inside().held->of(x.key, now())};
+  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch, {}};
+  // Leases end with the owner that gave them; what they began is held at the new one.
+  const auto& inside = setup_.tree->inside();
+  auto leased = inside.leases->drop(x.key, now());
+  reply.actors = inside.held->of(x.key, now());
+  for (auto& a : reply.actors)
+    for (const auto id : leased[a.actor])
+      if (std::find(a.holds.begin(), a.holds.end(), id) == a.holds.end()) a.holds.push_back(id);
   if (x.from == core_->settings().self)
     take_holdings(reply);
   else
@@ -292,21 +307,24 @@ void office_state::tell_inventory() {
     tell(node, x);
 }
 
-/// Tells our actors what each gateway still holds: what a lost message left behind is dropped.
+/// Tells our actors what each gateway still holds: what a lost message left behind is dropped. And
+/// who is in: holds of others, which this node may never have heard of, are dropped in time.
 void office_state::reconcile() {
   constexpr duration on_its_way = 5s; // Longer than any message of a living node.
   last_reconcile_ = now();
   const auto local = setup_.tree->inside().where->all_local();
   std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.heard > 1h; });
+  std::vector<std::uint32_t> present;
+  for (const auto& m : core_->current().members)
+    present.push_back(m.tag);
+  for (const auto& [id, handle] : local)
+    caf::anon_send(handle, messages::reconcile_holds{0, {}, present, longest_attempt_.count()});
   for (const auto& [tag, last] : stocks_) {
-    const bool in = std::any_of(core_->current().members.begin(), core_->current().members.end(),
-                                [&, tag = tag](const auto& m) { return m.tag == tag; });
-    const bool fresh = now() - last.heard < 1s;
-    if (in && !fresh) continue;
+    const bool in = std::find(present.begin(), present.end(), tag) != present.end();
+    if (!in || now() - last.heard >= 1s) continue;
     for (const auto& [id, handle] : local) {
-      messages::reconcile_holds x{tag, {}, in ? on_its_way.count() : longest_attempt_.count()};
-      if (const auto held = last.holds.find(id); in && held != last.holds.end())
-        x.holds = held->second;
+      messages::reconcile_holds x{tag, {}, {}, on_its_way.count()};
+      if (const auto held = last.holds.find(id); held != last.holds.end()) x.holds = held->second;
       caf::anon_send(handle, std::move(x));
     }
   }

@@ -51,6 +51,7 @@ void read_cluster(loading& x, const yaml_ptr& node) {
   static_cast<void>(in.one_of("partition", word_list<int>{{"strict", 0}, {"scale", 1}}));
   not_yet(in, "membership", "etcd", "static");
   not_yet(in, "partition", "scale", "strict");
+  to.leases = in.boolean("leases").value_or(true);
   if (const auto etcd = in.take("etcd")) {
     map_reader own{etcd, "cluster.etcd", etcd_schema(), x.out};
     static_cast<void>(own.texts("endpoints"));

@@ -174,6 +174,7 @@ struct cluster_config {
   std::uint16_t port = 0;         ///< Where the other nodes reach this one.
   std::vector<std::string> seeds; ///< `host:port` of other nodes.
   std::string cert, key, ca;      ///< PEM files for mutual TLS; all or none.
+  bool leases = true;             ///< Actors lend parts of their budgets to other nodes.
   bool operator==(const cluster_config&) const = default;
 };
 

@@ -249,6 +249,12 @@ const section& cluster_schema() {
            .about = "the minority of a split stops; `scale` is refused: not there yet",
            .preset = "strict",
            .words = {"strict", "scale"}},
+          {.name = "leases",
+           .kind = flag,
+           .about =
+               "borrow parts of the limits that other nodes own, so that most admissions cross "
+               "no network",
+           .preset = "true"},
           {.name = "etcd", .kind = map, .about = "for later", .inner = &etcd_schema()},
           {.name = "tls",
            .kind = map,

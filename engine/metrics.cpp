@@ -85,8 +85,8 @@ void metrics::health_check(std::string_view pool, bool healthy) {
       .Increment();
 }
 
-std::string metrics::text(const std::vector<messages::actor_state>& actors,
-                          std::int64_t in_flight) const {
+std::string metrics::text(const std::vector<messages::actor_state>& actors, std::int64_t in_flight,
+                          const actors::admission_totals* admissions) const {
   Registry live;
   BuildGauge()
       .Name("echelon_build_info")
@@ -100,6 +100,26 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors,
       .Register(live)
       .Add({})
       .Set(static_cast<double>(in_flight));
+  if (admissions != nullptr) {
+    auto& by = BuildCounter()
+                   .Name("echelon_admissions_total")
+                   .Help("Admissions of this node's requests, actor by actor: by one that lives "
+                         "here (own), by a lease (leased), or asked of another node (remote).")
+                   .Register(live);
+    by.Add({{"way", "own"}}).Increment(static_cast<double>(admissions->own));
+    by.Add({{"way", "leased"}}).Increment(static_cast<double>(admissions->leased));
+    by.Add({{"way", "remote"}}).Increment(static_cast<double>(admissions->remote));
+  }
+  auto& lent_permits =
+      BuildGauge().Name("echelon_lent_permits").Help("Permits lent to a node.").Register(live);
+  auto& lent_units = BuildGauge()
+                         .Name("echelon_lent_rate")
+                         .Help("Rate units lent to a node and not used.")
+                         .Register(live);
+  auto& lent_tokens = BuildGauge()
+                          .Name("echelon_lent_tokens")
+                          .Help("LLM tokens lent to a node and not used.")
+                          .Register(live);
   auto& permits =
       BuildGauge().Name("echelon_permits_used").Help("Permits held, by actor.").Register(live);
   auto& limit =
@@ -121,6 +141,12 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors,
     const double state = x.benched || x.breaker == "open" ? 2 : x.breaker == "half_open" ? 1 : 0;
     breaker.Add(actor).Set(state);
     restarts.Add(actor).Set(x.restarts);
+    for (const auto& l : x.loans) {
+      const Labels borrower{{"actor", x.path}, {"node", l.node}};
+      if (x.permits_limit >= 0) lent_permits.Add(borrower).Set(static_cast<double>(l.permits));
+      if (x.tokens_limit >= 0) lent_tokens.Add(borrower).Set(static_cast<double>(l.tokens));
+      if (x.rate_limit >= 0) lent_units.Add(borrower).Set(static_cast<double>(l.units));
+    }
   }
   const TextSerializer serializer;
   return serializer.Serialize(impl_->registry.Collect()) + serializer.Serialize(live.Collect());

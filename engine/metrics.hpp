@@ -1,6 +1,7 @@
 /// Prometheus counters of the gateway.
 #pragma once
 
+#include "actors/hierarchy.hpp"
 #include "messages/admission.hpp"
 
 #include <memory>
@@ -20,9 +21,11 @@ public:
   void first_content(std::string_view model, double seconds);
   void tokens(std::string_view model, std::int64_t prompt, std::int64_t completion);
   void health_check(std::string_view pool, bool healthy);
-  /// The exposition text, with the state of every actor added.
+  /// The exposition text, with the state of every actor added, and in a cluster with what the
+  /// admissions of this node took.
   [[nodiscard]] std::string text(const std::vector<messages::actor_state>& actors,
-                                 std::int64_t in_flight) const;
+                                 std::int64_t in_flight,
+                                 const actors::admission_totals* admissions) const;
 
 private:
   struct impl;

@@ -12,6 +12,18 @@ json limit(std::int64_t x) {
   return x < 0 ? json() : json(x);
 }
 
+/// What other nodes have of its limits; null: it has no such limit.
+json lent_json(const messages::actor_state& x) {
+  json lent = json::array();
+  for (const auto& l : x.loans)
+    lent.push_back({{"node", l.node},
+                    {"permits", x.permits_limit < 0 ? json() : json(l.permits)},
+                    {"in_use", l.in_use},
+                    {"units", x.rate_limit < 0 ? json() : json(l.units)},
+                    {"tokens", x.tokens_limit < 0 ? json() : json(l.tokens)}});
+  return lent;
+}
+
 json actor_json(const messages::actor_state& x, const policy::topology& topology) {
   json members = json::array();
   for (const auto& m : x.members)
@@ -35,6 +47,7 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
                {"failed", x.failed}}},
              {"restarts", x.restarts}};
   if (!x.members.empty()) actor["members"] = std::move(members);
+  if (!x.loans.empty()) actor["lent"] = lent_json(x);
   return actor;
 }
 
@@ -63,7 +76,11 @@ json state_json(router& of, const std::vector<messages::actor_state>& found) {
             {"draining", of.draining.load()},
             {"requests_in_flight", of.in_flight.load()},
             {"actors", std::move(actors)}};
-  if (of.node() != nullptr) body["cluster"] = cluster_json(*of.node());
+  if (of.node() != nullptr) {
+    const auto n = of.hierarchy().admissions();
+    body["cluster"] = cluster_json(*of.node());
+    body["cluster"]["admissions"] = {{"own", n.own}, {"leased", n.leased}, {"remote", n.remote}};
+  }
   return body;
 }
 

@@ -155,7 +155,9 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   if (path == "/metrics" && get) {
     const auto found = co_await states(of);
     const header_fields none;
-    const auto text = of.counters().text(found, of.in_flight);
+    const auto admissions = of.hierarchy().admissions();
+    const auto text =
+        of.counters().text(found, of.in_flight, of.node() != nullptr ? &admissions : nullptr);
     co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", none, text);
     co_return true;
   }

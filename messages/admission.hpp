@@ -99,13 +99,15 @@ struct report_outcome {
   std::int64_t tokens = -1;  ///< LLM tokens really used; -1: not known.
   std::int64_t bench_ns = 0; ///< > 0: let nobody in for so long.
   std::uint64_t member = 0;  ///< At a pool or tier: whose outcome it is; 0: nobody's.
+  std::uint64_t lent = 0;    ///< It was let in by a lease: the breaker's epoch then, plus 1.
+  bool cleared = false;      ///< Something succeeded by the same lease before it.
   bool operator==(const report_outcome&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, report_outcome& x) {
-  auto& [actor, hold, result, refund, tokens, bench_ns, member] = x;
-  return f(actor, hold, result, refund, tokens, bench_ns, member);
+  auto& [actor, hold, result, refund, tokens, bench_ns, member, lent, cleared] = x;
+  return f(actor, hold, result, refund, tokens, bench_ns, member, lent, cleared);
 }
 
 /// Answers report_outcome.
@@ -160,6 +162,22 @@ typename Inspector::result_type inspect(Inspector& f, member_state& x) {
   return f(id, ejected);
 }
 
+/// What one gateway has of an actor's budget, as last told.
+struct loan_state {
+  std::string node;
+  std::int64_t permits = 0; ///< Lent, in use or not.
+  std::int64_t in_use = 0;
+  std::int64_t units = 0;  ///< Rate units that are lent and not used.
+  std::int64_t tokens = 0; ///< LLM tokens that are lent and not used, reserved or not.
+  bool operator==(const loan_state&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, loan_state& x) {
+  auto& [node, permits, in_use, units, tokens] = x;
+  return f(node, permits, in_use, units, tokens);
+}
+
 /// State of one actor; -1 where something is not limited.
 struct actor_state {
   std::string path;
@@ -176,6 +194,7 @@ struct actor_state {
   std::int64_t admitted = 0, refused = 0, succeeded = 0, failed = 0;
   std::uint32_t restarts = 0;
   std::vector<member_state> members; ///< Of a pool.
+  std::vector<loan_state> loans;
   bool operator==(const actor_state&) const = default;
 };
 
@@ -183,10 +202,10 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, actor_state& x) {
   auto& [path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
          rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched, admitted,
-         refused, succeeded, failed, restarts, members] = x;
+         refused, succeeded, failed, restarts, members, loans] = x;
   return f(path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
            rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched,
-           admitted, refused, succeeded, failed, restarts, members);
+           admitted, refused, succeeded, failed, restarts, members, loans);
 }
 
 } // namespace echelon::messages

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "messages/cluster.hpp"
+#include "messages/lease.hpp"
 #include "policy/memory.hpp"
 
 #include <cstdint>
@@ -29,8 +30,10 @@ typename Inspector::result_type inspect(Inspector& f, breaker_memory& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, gate_memory& x) {
-  auto& [holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed] = x;
-  return f(holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed);
+  auto& [holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed, loans,
+         lost] = x;
+  return f(holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed, loans,
+           lost);
 }
 
 } // namespace echelon::policy
@@ -143,18 +146,19 @@ typename Inspector::result_type inspect(Inspector& f, tell_holdings& x) {
 }
 
 /// Tells an actor what one gateway holds there: older holds of that gateway that are not listed are
-/// dropped.
+/// dropped. Without a gateway: older holds of all that are not `present` are dropped.
 struct reconcile_holds {
-  std::uint32_t tag = 0;
+  std::uint32_t tag = 0;            ///< 0: of no gateway.
   std::vector<std::uint64_t> holds; ///< Sorted.
+  std::vector<std::uint32_t> present;
   std::int64_t grace_ns = 0;
   bool operator==(const reconcile_holds&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, reconcile_holds& x) {
-  auto& [tag, holds, grace_ns] = x;
-  return f(tag, holds, grace_ns);
+  auto& [tag, holds, present, grace_ns] = x;
+  return f(tag, holds, present, grace_ns);
 }
 
 } // namespace echelon::messages

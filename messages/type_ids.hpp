@@ -5,6 +5,7 @@
 #include "messages/admission.hpp"
 #include "messages/cluster.hpp"
 #include "messages/handover.hpp"
+#include "messages/lease.hpp"
 #include "messages/reload.hpp"
 
 #include <caf/actor_control_block.hpp>
@@ -28,7 +29,7 @@ struct apply_spec {
 /// Who speaks, and where its desk is. Both ways, once a connection stands.
 struct introduction {
   std::string cluster;
-  std::uint32_t protocol = 1;
+  std::uint32_t protocol = 2;
   member from;
   caf::strong_actor_ptr desk;
 };
@@ -78,6 +79,9 @@ CAF_ADD_TYPE_ID(echelon, (echelon::messages::config_file))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::prepare_reload))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::reload_prepared))
 CAF_ADD_TYPE_ID(echelon, (echelon::messages::commit_reload))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::claim_lease))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::lease_reply))
+CAF_ADD_TYPE_ID(echelon, (echelon::messages::recall_lease))
 CAF_END_TYPE_ID_BLOCK(echelon)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(echelon::messages::apply_spec)

@@ -47,6 +47,9 @@ public:
   void bench(time_point until);
   [[nodiscard]] bool benched(time_point now) const { return now < benched_until_; }
   void apply(breaker_settings settings) { settings_ = settings; }
+  /// Neither open nor half-open.
+  [[nodiscard]] bool closed() const { return state_ == breaker_state::closed; }
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
   [[nodiscard]] breaker_memory save(time_point now) const;
   void load(const breaker_memory& x, time_point now);

@@ -25,10 +25,16 @@ gate::gate(const gate_settings& settings, time_point now)
 }
 
 bool gate::permit_free() const {
-  return !settings_.concurrency || holds_.size() < settings_.concurrency->limit;
+  return !settings_.concurrency || permits_left() > 0;
+}
+
+std::int64_t gate::permits_left() const {
+  return static_cast<std::int64_t>(settings_.concurrency->limit)
+         - static_cast<std::int64_t>(holds_.size()) - book_.permits();
 }
 
 gate_verdict gate::admit(const gate_ask& ask, time_point now) {
+  expire_loans(now);
   // Who asks does not wait any more, whatever woke it.
   if (queue_.size() > 0) queue_.remove(ask.id);
   const auto ticket = holds_.find(ask.id);
@@ -38,7 +44,7 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
     ++refused_;
     return gate_verdict{why, wait};
   };
-  if (const auto wait = breaker_.wait(now); wait > duration::zero())
+  if (const auto wait = breaker_wait(now); wait > duration::zero())
     return refuse(breaker_.benched(now) ? refusal::benched : refusal::open, wait);
   if (!has_ticket && !permit_free()) return refuse(refusal::saturated, {});
   const bool charge = ask.charge && rate_;
@@ -58,7 +64,7 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
 }
 
 gate_verdict gate::wait(const waiter& x, time_point now) {
-  if (const auto wait = breaker_.wait(now); wait > duration::zero())
+  if (const auto wait = breaker_wait(now); wait > duration::zero())
     return {breaker_.benched(now) ? refusal::benched : refusal::open, wait};
   if (permit_free() && queue_.size() == 0) {
     auto& kept = holds_[x.id];
@@ -123,6 +129,8 @@ void gate::apply(const gate_settings& settings, time_point now) {
   } else {
     tokens_.emplace(*settings.tokens);
   }
+  if (rate_) rate_->set_lent(book_.units(), now);
+  if (tokens_) tokens_->set_lent(book_.tokens());
   // Holds that paid a limiter that is gone have nothing to give back.
   for (auto& [id, x] : holds_) {
     x.charged = x.charged && rate_;
@@ -142,6 +150,8 @@ gate_memory gate::save(time_point now) const {
   x.refused = refused_;
   x.succeeded = succeeded_;
   x.failed = failed_;
+  x.loans = book_.save(now);
+  x.lost = book_.save_lost(now);
   return x;
 }
 
@@ -160,6 +170,9 @@ void gate::load(const gate_memory& x, time_point now) {
   refused_ = x.refused;
   succeeded_ = x.succeeded;
   failed_ = x.failed;
+  book_.load(x.loans, x.lost, now);
+  if (rate_) rate_->set_lent(book_.units(), now);
+  if (tokens_) tokens_->set_lent(book_.tokens());
 }
 
 void gate::rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
@@ -170,34 +183,50 @@ void gate::rebuild(const std::vector<hold_id>& held, const std::vector<spent_mem
   if (tokens_) tokens_->spend(started, now);
 }
 
-void gate::reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
-                     time_point now) {
+template <class Pred>
+void gate::drop_older(duration grace, time_point now, Pred pred) {
+  expire_loans(now);
   std::vector<hold_id> dropped;
   for (const auto& [id, h] : holds_)
-    if (gateway_of(id) == gateway && now - h.since > grace
-        && !std::binary_search(known.begin(), known.end(), id))
-      dropped.push_back(id);
+    if (now - h.since > grace && pred(id)) dropped.push_back(id);
   for (const auto id : dropped)
     release({id, outcome::neutral, false, -1, {}}, now);
 }
 
+void gate::reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
+                     time_point now) {
+  drop_older(grace, now, [&](hold_id id) {
+    return gateway_of(id) == gateway && !std::binary_search(known.begin(), known.end(), id);
+  });
+}
+
+void gate::drop_absent(const std::vector<std::uint32_t>& present, duration grace, time_point now) {
+  drop_older(grace, now, [&](hold_id id) {
+    return std::find(present.begin(), present.end(), gateway_of(id)) == present.end();
+  });
+}
+
 gate_snapshot gate::snapshot(time_point now) const {
   gate_snapshot x;
-  x.permits_used = static_cast<std::int64_t>(holds_.size());
+  x.permits_used = static_cast<std::int64_t>(holds_.size()) + book_.in_use();
+  for (const auto& [tag, l] : book_.all())
+    if (l.permits > 0 || l.units > 0 || l.tokens > 0 || l.open)
+      x.loans.push_back({l.node, l.permits, l.in_use, l.units, l.tokens});
   if (settings_.concurrency) x.permits_limit = settings_.concurrency->limit;
   x.waiting = static_cast<std::int64_t>(queue_.size());
   x.queue_size = static_cast<std::int64_t>(queue_.capacity());
   if (rate_) {
-    x.rate_available = rate_->available(now);
+    // What borrowers have not used is left.
+    x.rate_available = rate_->available(now) + book_.idle_units();
     x.rate_limit = rate_->limit();
   }
   if (tokens_) {
-    x.tokens_used = tokens_->used(now);
+    x.tokens_used = tokens_->used(now) - book_.idle_tokens();
     x.tokens_limit = tokens_->limit();
   }
   x.breaker = breaker_.state(now);
   x.failures = breaker_.failures();
-  x.breaker_wait = breaker_.wait(now);
+  x.breaker_wait = breaker_wait(now);
   x.benched = breaker_.benched(now);
   x.admitted = admitted_;
   x.refused = refused_;

@@ -3,6 +3,7 @@
 
 #include "policy/breaker.hpp"
 #include "policy/limiter.hpp"
+#include "policy/loans.hpp"
 #include "policy/queue.hpp"
 
 #include <memory>
@@ -45,8 +46,18 @@ struct gate_release {
   duration bench{};         ///< > 0: let nobody in for so long.
 };
 
+/// What one borrower has of an actor's budget, as last told.
+struct loan_view {
+  std::string node;
+  std::int64_t permits = 0; ///< Lent, in use or not.
+  std::int64_t in_use = 0;
+  std::int64_t units = 0;  ///< Rate units that are lent and not used.
+  std::int64_t tokens = 0; ///< LLM tokens that are lent and not used, reserved or not.
+};
+
 struct gate_snapshot {
   std::int64_t permits_used = 0, permits_limit = -1; ///< -1: no limit.
+  std::vector<loan_view> loans;
   std::int64_t waiting = 0, queue_size = 0;
   std::int64_t rate_available = -1, rate_limit = -1;
   std::int64_t tokens_used = -1, tokens_limit = -1;
@@ -88,11 +99,35 @@ public:
   /// `grace` and are not among `known` (sorted).
   void reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,
                  time_point now);
+  /// Ends holds that are older than `grace` and of no gateway in `present`.
+  void drop_absent(const std::vector<std::uint32_t>& present, duration grace, time_point now);
   /// See breaker::let_probe.
   void let_probe(time_point now) { breaker_.let_probe(now); }
 
+  // Leases (gate_lend.cpp).
+  /// Takes what a borrower says it has and lends it more, if `allowed` and if nothing here forbids
+  /// it. `grace`: how long the calls of a lost borrower may go on.
+  [[nodiscard]] lease_terms lend(const lease_claim& x, bool allowed, duration grace,
+                                 time_point now);
+  /// Takes what a borrower gives back.
+  void returned(const lease_claim& x, time_point now);
+  /// The outcome of a call that a borrower started when the breaker's epoch was `epoch`.
+  /// `cleared`: something succeeded there before it.
+  void report_lent(std::uint64_t epoch, bool cleared, const gate_release& x, time_point now);
+  /// Whether this would be refused only because others have what they do not use.
+  [[nodiscard]] bool short_of_lent(const gate_ask& ask, time_point now);
+  /// Whether what is lent must come back: nobody may start without asking.
+  [[nodiscard]] bool wants_back(time_point now) const;
+  /// Whom to ask to give back; lends nothing for a while.
+  [[nodiscard]] std::vector<std::uint32_t> recall(time_point now);
+  void expire_loans(time_point now);
+  [[nodiscard]] bool lends_nothing() const { return book_.empty(); }
+  /// Somebody may start without asking.
+  [[nodiscard]] bool any_open() const { return book_.any_open(); }
+
   [[nodiscard]] gate_snapshot snapshot(time_point now) const;
-  [[nodiscard]] duration breaker_wait(time_point now) const { return breaker_.wait(now); }
+  /// Zero if the breaker lets somebody in.
+  [[nodiscard]] duration breaker_wait(time_point now) const;
   [[nodiscard]] bool benched(time_point now) const { return breaker_.benched(now); }
   [[nodiscard]] bool holds(hold_id id) const { return holds_.count(id) != 0; }
 
@@ -105,6 +140,11 @@ private:
     time_point since{};
   };
   [[nodiscard]] bool permit_free() const;
+  [[nodiscard]] std::int64_t permits_left() const;
+  template <class Pred>
+  void drop_older(duration grace, time_point now, Pred pred);
+  void spend(const lost_loans& x, time_point now);
+  bool take_claim(const lease_claim& x, time_point now, lease_terms& terms);
 
   gate_settings settings_;
   breaker breaker_;
@@ -112,6 +152,9 @@ private:
   std::optional<rate_limiter> rate_;
   std::optional<sliding_window> tokens_;
   std::unordered_map<hold_id, hold> holds_;
+  loan_book book_;
+  duration grace_{std::chrono::seconds{120}};
+  time_point lends_from_{}; // After a shortage it lends nothing for a while.
   std::int64_t admitted_ = 0, refused_ = 0, succeeded_ = 0, failed_ = 0;
 };
 

@@ -21,7 +21,8 @@ token_bucket::token_bucket(token_bucket_settings settings, time_point now)
     : settings_(settings), credit_(full()), updated_(now) {}
 
 token_bucket::credit token_bucket::full() const {
-  return static_cast<credit>(settings_.bucket_size) * credit_per_token;
+  return static_cast<credit>(std::max<std::int64_t>(0, settings_.bucket_size - lent_))
+         * credit_per_token;
 }
 
 token_bucket::credit token_bucket::credit_at(time_point now) const {
@@ -68,14 +69,14 @@ void sliding_window::expire(time_point now) {
 
 duration sliding_window::try_take(hold_id id, std::int64_t units, time_point now) {
   expire(now);
-  if (used_ == 0 || used_ + units <= settings_.max_units) {
+  if (used_ + lent_ == 0 || used_ + lent_ + units <= settings_.max_units) {
     entries_.push_back({now, id, units});
     used_ += units;
     return duration::zero();
   }
   // The first moment at which enough of the oldest entries have left.
   const auto target = std::max<std::int64_t>(settings_.max_units - units, 0);
-  auto left = used_;
+  auto left = used_ + lent_;
   for (const auto& x : entries_) {
     left -= x.units;
     if (left <= target) return x.at + settings_.window + duration{1} - now;
@@ -104,12 +105,47 @@ void sliding_window::settle(hold_id id, std::int64_t units) {
 }
 
 std::int64_t sliding_window::used(time_point now) const {
-  auto result = used_;
+  auto result = used_ + lent_;
   for (const auto& x : entries_) {
     if (now - x.at <= settings_.window) break;
     result -= x.units;
   }
   return result;
+}
+
+void sliding_window::spend_lent(std::int64_t units, std::int64_t used, time_point at) {
+  lent_ -= units;
+  if (used == 0) return;
+  used_ += used;
+  const auto place =
+      std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& x) { return x.at <= at; });
+  entries_.insert(place.base(), {at, 0, used});
+}
+
+void token_bucket::lend(std::int64_t tokens, time_point now) {
+  credit_ = credit_at(now) - static_cast<credit>(tokens) * credit_per_token;
+  updated_ = std::max(updated_, now);
+  lent_ += tokens;
+}
+
+void token_bucket::take_back(std::int64_t tokens, time_point now) {
+  credit_ = credit_at(now);
+  updated_ = std::max(updated_, now);
+  lent_ -= tokens;
+  credit_ = std::min(full(), credit_ + static_cast<credit>(tokens) * credit_per_token);
+}
+
+void token_bucket::spend_lent(std::int64_t tokens, time_point now) {
+  credit_ = credit_at(now);
+  updated_ = std::max(updated_, now);
+  lent_ -= tokens;
+}
+
+void token_bucket::set_lent(std::int64_t tokens, time_point now) {
+  credit_ = credit_at(now);
+  updated_ = std::max(updated_, now);
+  lent_ = tokens;
+  credit_ = std::min(full(), credit_);
 }
 
 rate_limiter::rate_limiter(const rate_settings& settings, time_point now)
@@ -132,6 +168,30 @@ void rate_limiter::refund(hold_id id) {
   std::visit(
       overloaded{[](token_bucket& x) { x.refund(); }, [&](sliding_window& x) { x.refund(id); }},
       impl_);
+}
+
+void rate_limiter::lend(std::int64_t units, time_point now) {
+  std::visit(overloaded{[&](token_bucket& x) { x.lend(units, now); },
+                        [&](sliding_window& x) { x.lend(units); }},
+             impl_);
+}
+
+void rate_limiter::take_back(std::int64_t units, time_point now) {
+  std::visit(overloaded{[&](token_bucket& x) { x.take_back(units, now); },
+                        [&](sliding_window& x) { x.take_back(units); }},
+             impl_);
+}
+
+void rate_limiter::spend_lent(std::int64_t units, time_point at, time_point now) {
+  std::visit(overloaded{[&](token_bucket& x) { x.spend_lent(units, now); },
+                        [&](sliding_window& x) { x.spend_lent(units, units, at); }},
+             impl_);
+}
+
+void rate_limiter::set_lent(std::int64_t units, time_point now) {
+  std::visit(overloaded{[&](token_bucket& x) { x.set_lent(units, now); },
+                        [&](sliding_window& x) { x.set_lent(units); }},
+             impl_);
 }
 
 void rate_limiter::apply(const rate_settings& settings, time_point now) {
@@ -195,9 +255,10 @@ void sliding_window::spend(std::vector<spent_memory> known, time_point now) {
   std::sort(known.begin(), known.end(),
             [](const auto& a, const auto& b) { return a.age_ns > b.age_ns; });
   load(known, now);
-  if (used_ >= settings_.max_units) return;
-  entries_.push_back({now, 0, settings_.max_units - used_});
-  used_ = settings_.max_units;
+  const auto unknown = settings_.max_units - used_ - lent_;
+  if (unknown <= 0) return;
+  entries_.push_back({now, 0, unknown});
+  used_ += unknown;
 }
 
 void rate_limiter::save(gate_memory& to, time_point now) const {

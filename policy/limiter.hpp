@@ -27,6 +27,11 @@ public:
   /// Whole tokens at `now`.
   [[nodiscard]] std::int64_t available(time_point now) const;
   [[nodiscard]] std::int64_t limit() const { return settings_.bucket_size; }
+  // Lent tokens stay in the bucket, set apart: together they never pass its size.
+  void lend(std::int64_t tokens, time_point now);
+  void take_back(std::int64_t tokens, time_point now);
+  void spend_lent(std::int64_t tokens, time_point now);
+  void set_lent(std::int64_t tokens, time_point now);
   /// Billionths of a token, rounded down.
   [[nodiscard]] std::int64_t save(time_point now) const;
   void load(std::int64_t nano, time_point now);
@@ -37,6 +42,7 @@ private:
   [[nodiscard]] credit credit_at(time_point now) const;
 
   token_bucket_settings settings_;
+  std::int64_t lent_ = 0;
   credit credit_;
   time_point updated_;
 };
@@ -57,6 +63,12 @@ public:
   void settle(hold_id id, std::int64_t units);
   void apply(sliding_window_settings settings) { settings_ = settings; }
   [[nodiscard]] std::int64_t used(time_point now) const;
+  // Lent units count as taken just now, for as long as they are lent.
+  void lend(std::int64_t units) { lent_ += units; }
+  void take_back(std::int64_t units) { lent_ -= units; }
+  void set_lent(std::int64_t units) { lent_ = units; }
+  /// `units` of them are lent no more; `used` were taken at `at` or before, and count from then on.
+  void spend_lent(std::int64_t units, std::int64_t used, time_point at);
   [[nodiscard]] std::int64_t limit() const { return settings_.max_units; }
   [[nodiscard]] std::vector<spent_memory> save(time_point now) const;
   void load(const std::vector<spent_memory>& x, time_point now);
@@ -73,7 +85,8 @@ private:
 
   sliding_window_settings settings_;
   std::deque<entry> entries_; // Oldest first.
-  std::int64_t used_ = 0;
+  std::int64_t used_ = 0;     // By entries.
+  std::int64_t lent_ = 0;
 };
 
 /// Either limiter behind one face, in requests.
@@ -87,6 +100,14 @@ public:
   void apply(const rate_settings& settings, time_point now);
   [[nodiscard]] std::int64_t available(time_point now) const;
   [[nodiscard]] std::int64_t limit() const;
+  /// Sets units apart for a borrower; no more than are available.
+  void lend(std::int64_t units, time_point now);
+  /// They come back unused.
+  void take_back(std::int64_t units, time_point now);
+  /// They were used, at `at` at the latest.
+  void spend_lent(std::int64_t units, time_point at, time_point now);
+  /// All that is lent, after load() or where another algorithm took over.
+  void set_lent(std::int64_t units, time_point now);
   void save(gate_memory& to, time_point now) const;
   void load(const gate_memory& x, time_point now);
   /// Whatever is not known to be left counts as spent: a window keeps `known` and fills up at

@@ -1,6 +1,7 @@
 /// What one level remembers, in a form that another node can take over: times are ages.
 #pragma once
 
+#include "policy/lease_terms.hpp"
 #include "policy/settings.hpp"
 
 #include <cstdint>
@@ -38,6 +39,8 @@ struct gate_memory {
   std::int64_t bucket_nano = -1;          ///< Billionths of a token in the bucket; -1: no bucket.
   breaker_memory breaker;
   std::int64_t admitted = 0, refused = 0, succeeded = 0, failed = 0;
+  std::vector<loan_memory> loans;
+  std::vector<lost_permits> lost;
   bool operator==(const gate_memory&) const = default;
 };
 

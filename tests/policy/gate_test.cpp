@@ -217,3 +217,15 @@ TEST_CASE("holds that their gateway has forgotten are dropped after a grace, oth
   CHECK(x.holds(id(1, 2)));
   CHECK(x.holds(id(2, 3)));
 }
+
+TEST_CASE("holds of gateways that are out are dropped in time, whoever they were", "[gate]") {
+  gate x{limited(5, 0), t0};
+  const auto of = [](std::uint32_t gateway) { return (hold_id{gateway} << 40U) | 1U; };
+  REQUIRE(x.admit({of(1), true, 0}, t0).admitted());
+  REQUIRE(x.admit({of(2), true, 0}, t0).admitted());
+  x.drop_absent({1}, 10s, t0 + 10s);
+  CHECK(x.snapshot(t0 + 10s).permits_used == 2);
+  x.drop_absent({1}, 10s, t0 + 10s + 1ns);
+  CHECK(x.holds(of(1)));
+  CHECK_FALSE(x.holds(of(2)));
+}

@@ -78,7 +78,7 @@ class Nodes:
     def idle(self, seconds=8.0):
         """Until no actor holds a permit and nobody waits."""
         def held():
-            return [a["path"] for a in self.state(sorted(self.running)[0])["actors"]
+            return [(a["path"], a["permits"], a["queue"], a.get("lent")) for a in self.state(sorted(self.running)[0])["actors"]
                     if a["permits"]["used"] or a["queue"]["length"]]
         self.case.assertTrue(client.until(lambda: not held(), seconds, 0.1), held())
 
