@@ -77,6 +77,10 @@ private:
     std::map<policy::path_id, messages::actor_holdings> known;
     time_point asked{};
   };
+  struct handed {
+    messages::member to;
+    messages::placement_handed what;
+  };
   struct stock { ///< The last inventory of a gateway.
     std::string node;
     time_point heard{};
@@ -138,7 +142,7 @@ private:
   std::set<policy::path_id> started_; ///< Placements whose actors run here.
   std::map<policy::path_id, std::vector<actors::level_actor>> retained_;
   std::set<policy::path_id> gathering_;
-  std::map<policy::path_id, messages::placement_handed> handed_;
+  std::map<policy::path_id, handed> handed_;
   std::map<policy::path_id, rebuild> rebuilds_;
   std::map<std::uint32_t, stock> stocks_; ///< By tag.
   std::map<policy::path_id, time_point> pulled_;

@@ -38,6 +38,11 @@ void office_state::take_topology(policy::topology_ptr x) {
 void office_state::take_view(const messages::view& x) {
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
+  const auto rebuilt_here = [this](const auto& entry) {
+    const auto* t = tenures_->find(entry.first);
+    return t != nullptr && t->owner && t->is == standing::rebuilding;
+  };
+  std::erase_if(rebuilds_, [&](const auto& entry) { return !rebuilt_here(entry); });
   for (auto& [key, r] : rebuilds_)
     std::erase_if(r.waiting, [&](const auto& node) { return find_member(x, node) == nullptr; });
   settle();
@@ -200,28 +205,27 @@ void office_state::ask_around() {
 void office_state::answer_pull(const messages::pull_placement& x) {
   if (core_->current().epoch < x.epoch) return; // We hear of that view soon; it asks again.
   messages::placement_handed reply{core_->settings().self, x.key, x.epoch, true, {}};
-  if (const auto i = handed_.find(x.key); i != handed_.end()) {
-    i->second.epoch = x.epoch;
-    return tell(x.from.node, i->second); // The first answer may have got lost.
-  }
+  // The first answer may have got lost. To whoever else asks it says nothing any more.
+  if (const auto i = handed_.find(x.key);
+      i != handed_.end() && i->second.to == x.from && i->second.what.epoch == x.epoch)
+    return tell(x.from.node, i->second.what);
   const auto* t = tenures_->find(x.key);
   if (t == nullptr) return tell(x.from.node, reply);
   if (t->owner || t->is != standing::ready || gathering_.count(x.key) != 0) return;
-  gather(x.key,
-         [this, reply, node = x.from.node](std::vector<messages::actor_memory> memories) mutable {
-           gathering_.erase(reply.key);
-           tenures_->released(reply.key);
-           reply.lost = false;
-           reply.actors = std::move(memories);
-           handed_[reply.key] = reply;
-           tell(node, reply);
-         });
+  gather(x.key, [this, reply, to = x.from](std::vector<messages::actor_memory> memories) mutable {
+    gathering_.erase(reply.key);
+    tenures_->released(reply.key);
+    reply.lost = false;
+    reply.actors = std::move(memories);
+    handed_[reply.key] = {to, reply};
+    tell(to.node, reply);
+  });
 }
 
 void office_state::take_handed(const messages::placement_handed& x) {
   const auto* t = tenures_->find(x.key);
-  if (t == nullptr || t->is != standing::pulling || t->from.node != x.from.node
-      || t->since != x.epoch)
+  // Another process of that name does not know what became of it.
+  if (t == nullptr || t->is != standing::pulling || t->from != x.from || t->since != x.epoch)
     return;
   if (x.lost) return tenures_->lost(x.key);
   handed_.erase(x.key);
