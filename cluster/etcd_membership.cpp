@@ -53,7 +53,7 @@ void etcd_membership::receive(const protocol_message& x, time_point) {
              + " has `membership: static`, this one etcd: all nodes need the same");
 }
 
-void etcd_membership::tick(time_point now) {
+void etcd_membership::advance(time_point now) {
   keep_lease(now);
   if (letting_go_ || data_lane_.open || now < data_lane_.not_before) return;
   if (stale_ || !read_at_ || now - *read_at_ >= read_every)
@@ -85,7 +85,7 @@ void etcd_membership::receive(const etcd_answer& x, time_point now) {
       take_chain(x, now);
     }
   }
-  tick(now);
+  advance(now);
 }
 
 // The lease.

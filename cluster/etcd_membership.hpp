@@ -33,7 +33,7 @@ struct etcd_membership_settings {
   [[nodiscard]] duration renew_every() const { return duration{ttl} / 6; }
 };
 
-class etcd_membership final : public membership {
+class etcd_membership : public membership {
 public:
   etcd_membership(membership_settings settings, etcd_membership_settings own);
 
@@ -48,7 +48,7 @@ public:
   [[nodiscard]] bool take_reset() override { return std::exchange(reset_, false); }
   /// Never: what others may have owned, the chain in etcd tells.
   [[nodiscard]] bool take_doubt() override { return false; }
-  void tick(time_point now) override;
+  void tick(time_point now) override { advance(now); }
   void receive(const protocol_message& x, time_point now) override;
   void set_config(std::uint64_t x) override { settings_.config = x; }
   void leave() override { leaving_ = true; }
@@ -78,6 +78,7 @@ private:
     std::int64_t revision = 0, lease = 0;
   };
 
+  void advance(time_point now);
   void keep_lease(time_point now);
   void read(time_point now);
   void write(time_point now);

@@ -23,7 +23,8 @@ struct node_status {
   messages::member self;
   messages::view view;
   std::set<std::string> heard; ///< Nodes heard within the detection time.
-  bool acts = false;           ///< It is a member and has its quorum.
+  bool acts = false;           ///< It is a member and has its quorum, or its lease.
+  std::string membership;      ///< `static` or `etcd`.
 };
 
 /// What a node does with a configuration that comes from another one. Called on the cluster's own

@@ -25,7 +25,9 @@ time_point office_state::now() const {
 void office_state::begin(caf::event_based_actor* self, office_setup setup) {
   self_ = self;
   setup_ = std::move(setup);
-  core_.emplace(setup_.settings);
+  core_ = setup_.join(setup_.settings, [office = self_->address()] {
+    if (const auto to = caf::actor_cast<caf::actor>(office)) caf::anon_send(to, wake_atom::value);
+  });
   tenures_.emplace(setup_.settings.self);
   setup_.map->set_self(setup_.settings.self);
   setup_.map->set_desk(setup_.settings.self.node, setup_.desk);
@@ -54,6 +56,10 @@ caf::behavior office_state::behavior() {
   };
   return {
       [this](tick_atom) { tick(); },
+      [this](wake_atom) {
+        core_->tick(now());
+        pump();
+      },
       [this](leave_atom) { core_->leave(); },
       [this](reload_atom) {
         core_->set_config(setup_.map->config());
@@ -189,7 +195,9 @@ void office_state::report() {
   x.self = core_->settings().self;
   x.view = core_->current();
   x.acts = now() < core_->lease_until(now());
-  x.handed_over = !core_->is_member() && retained_.empty() && started_.empty();
+  x.handed_over = !core_->is_member() && retained_.empty() && started_.empty() && core_->let_go();
+  const bool alone = x.view.members.size() < 2 && !core_->last_one_leaves();
+  x.stays = core_->is_member() && (!x.acts || alone);
   x.heard.clear();
   for (const auto& m : core_->alive(now()))
     x.heard.insert(m.node);

@@ -31,6 +31,7 @@ struct cluster_report {
   std::set<std::string> heard; ///< Nodes heard within the detection time.
   bool acts = false;
   bool handed_over = false; ///< After leave(): nothing is held for the others any more.
+  bool stays = false; ///< A member to whose leaving nobody can agree, or to whom there is no heir.
 };
 
 /// One configuration on its way to all nodes. Thread-safe by its mutex.
@@ -42,6 +43,8 @@ struct reload_round {
 
 struct office_setup {
   membership_settings settings;
+  /// `wake`: it should be ticked soon; from any thread.
+  std::function<std::unique_ptr<membership>(membership_settings, std::function<void()> wake)> join;
   std::set<std::string> seeds;
   actors::hierarchy* tree = nullptr; ///< Outlives the office.
   actors::level_actor desk;
@@ -55,6 +58,7 @@ struct office_setup {
 };
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using wake_atom = caf::atom_constant<caf::atom("wake")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using reachable_atom = caf::atom_constant<caf::atom("reachable")>;
 using carry_atom = caf::atom_constant<caf::atom("carry")>;
@@ -132,7 +136,7 @@ private:
 
   caf::event_based_actor* self_ = nullptr;
   office_setup setup_;
-  std::optional<membership> core_;
+  std::unique_ptr<membership> core_;
   std::optional<tenancy> tenures_;
   std::map<std::string, contact> contacts_;
   std::map<std::string, caf::actor> linked_; ///< Offices by address.

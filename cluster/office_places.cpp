@@ -74,6 +74,17 @@ void office_state::settle() {
       for (const auto id : places_[key])
         if (auto handle = family.release(id)) retained_[key].push_back(std::move(handle));
   }
+  // Void: another one starts from what the gateways know, and so do we, should it come back.
+  for (auto i = started_.begin(); i != started_.end();) {
+    if (tenures_->find(*i) != nullptr) {
+      ++i;
+      continue;
+    }
+    for (const auto id : places_[*i])
+      if (const auto handle = family.release(id))
+        caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    i = started_.erase(i);
+  }
   // Nobody will ask for these any more.
   for (auto i = retained_.begin(); i != retained_.end();) {
     if (tenures_->find(i->first) != nullptr) {
