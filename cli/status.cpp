@@ -33,6 +33,9 @@ std::string table(const json& state) {
     text += fmt::format(
         "node {}, view {} of the cluster by {} membership, {}: ", cluster->value("node", "?"),
         cluster->value("epoch", 0), membership, standing);
+    const auto share = cluster->value("share", "1/1");
+    if (cluster->value("partition", "strict") == "scale")
+      text += "with " + share + " of each limit: ";
     for (const auto& m : cluster->value("members", json::array()))
       text += fmt::format("{} ({}{}) ", m.value("node", "?"), m.value("address", "?"),
                           m.value("heard", false) ? "" : ", not heard");

@@ -8,6 +8,7 @@
 #include "cluster/placement.hpp"
 #include "messages/cluster.hpp"
 #include "policy/settings.hpp"
+#include "policy/share.hpp"
 
 #include <cstdint>
 #include <string>
@@ -24,6 +25,7 @@ struct membership_settings {
   messages::member self;
   std::uint32_t size = 1; ///< Nodes that the configuration names, this one among them.
   std::uint64_t config = 0;
+  bool unanimous = false; ///< Views come only when all members agree; see scaled_membership.
   duration beat = std::chrono::milliseconds{400};
   duration lease = std::chrono::milliseconds{2000};
   duration detection = std::chrono::milliseconds{3000}; ///< T of the docs; > lease.
@@ -84,6 +86,8 @@ public:
   /// Everyone known to live, this node among them. Sorted.
   [[nodiscard]] virtual std::vector<messages::member> alive(time_point now) const = 0;
   [[nodiscard]] virtual const membership_settings& settings() const = 0;
+  /// What part of each limit the members of current() may use together.
+  [[nodiscard]] virtual policy::share part() const { return {}; }
 };
 
 } // namespace echelon::cluster

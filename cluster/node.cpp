@@ -3,7 +3,7 @@
 #include "cluster/desk.hpp"
 #include "cluster/etcd_member.hpp"
 #include "cluster/office.hpp"
-#include "cluster/quorum_membership.hpp"
+#include "cluster/scaled_membership.hpp"
 
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
@@ -68,8 +68,11 @@ std::uint64_t fingerprint(const policy::topology& x) {
 /// How this node comes to be a member. Throws std::runtime_error if files cannot be read.
 std::function<std::unique_ptr<membership>(membership_settings, std::function<void()>)>
 joining(const config::cluster_config& x) {
+  const bool scale = x.partition == config::partition_kind::scale;
   if (x.membership == config::membership_kind::by_seeds)
-    return [](membership_settings own, const std::function<void()>&) {
+    return [scale](membership_settings own,
+                   const std::function<void()>&) -> std::unique_ptr<membership> {
+      if (scale) return std::make_unique<scaled_membership>(std::move(own));
       return std::make_unique<quorum_membership>(std::move(own));
     };
   etcd_membership_settings settings;
@@ -234,7 +237,15 @@ node_status node::status() const {
   const std::lock_guard guard{impl_->report->mutex};
   const auto& r = *impl_->report;
   const bool etcd = impl_->settings.membership == config::membership_kind::by_etcd;
-  return {r.self, r.view, r.heard, r.acts, etcd ? "etcd" : "static"};
+  const bool scales = impl_->settings.partition == config::partition_kind::scale;
+  return {r.self,
+          r.view,
+          r.heard,
+          r.acts,
+          etcd ? "etcd" : "static",
+          scales ? "scale" : "strict",
+          r.part.members,
+          r.part.of};
 }
 
 std::string node::owner(policy::path_id actor) const {

@@ -170,7 +170,9 @@ void office_state::pump() {
     spdlog::log(text.rfind("cluster view", 0) == 0 ? spdlog::level::info : spdlog::level::warn,
                 "cluster: {}", text);
   if (core_->take_reset()) forget_everything();
-  if (core_->take_doubt()) start_over();
+  const auto doubt = core_->take_doubt();
+  take_part();
+  if (doubt) start_over();
   for (const auto& x : core_->take_views())
     take_view(x);
   setup_.tree->inside().where->act_until = core_->lease_until(now()).time_since_epoch().count();
@@ -183,6 +185,9 @@ void office_state::look_for_ways() {
     wanted.insert(m.address);
   for (const auto& m : core_->alive(now()))
     wanted.insert(m.address);
+  if (!part_.whole()) // Those on other sides.
+    for (const auto& m : core_->current().before)
+      wanted.insert(m.address);
   wanted.erase(core_->settings().self.address);
   for (const auto& [address, office] : linked_)
     wanted.erase(address);
@@ -195,6 +200,7 @@ void office_state::report() {
   x.self = core_->settings().self;
   x.view = core_->current();
   x.acts = now() < core_->lease_until(now());
+  x.part = core_->part();
   x.handed_over = !core_->is_member() && retained_.empty() && started_.empty() && core_->let_go();
   const bool alone = x.view.members.size() < 2 && !core_->last_one_leaves();
   x.stays = core_->is_member() && (!x.acts || alone);

@@ -30,6 +30,7 @@ struct cluster_report {
   messages::view view;
   std::set<std::string> heard; ///< Nodes heard within the detection time.
   bool acts = false;
+  policy::share part;
   bool handed_over = false; ///< After leave(): nothing is held for the others any more.
   bool stays = false; ///< A member to whose leaving nobody can agree, or to whom there is no heir.
 };
@@ -109,6 +110,11 @@ private:
   void take_view(const messages::view& x);
   void take_topology(policy::topology_ptr x);
   void settle();
+  void take_part();
+  void scale_actors();
+  void fill_with_unknown(rebuild& of, policy::path_id key);
+  void keep_breakers();
+  void add_breakers(messages::tell_holdings& to);
   void forget_everything();
   void start_over();
   void end_actors();
@@ -127,6 +133,8 @@ private:
   void arrived();
   time_point now() const;
 
+  // office_sides.cpp: take_part() to add_breakers(), for sides of a split.
+
   // office_reload.cpp: one configuration for all.
   void carry_over();
   void end_round();
@@ -140,7 +148,9 @@ private:
   std::optional<tenancy> tenures_;
   std::map<std::string, contact> contacts_;
   std::map<std::string, caf::actor> linked_; ///< Offices by address.
-  policy::topology_ptr topology_;
+  policy::topology_ptr whole_;               ///< As configured.
+  policy::topology_ptr topology_;            ///< With our side's part of each limit.
+  policy::share part_;
   std::map<policy::path_id, std::vector<policy::path_id>> places_; ///< Actors by placement.
   std::vector<policy::path_id> keys_;
   std::set<policy::path_id> started_; ///< Placements whose actors run here.
@@ -158,6 +168,12 @@ private:
   };
   std::optional<running_round> round_;
   std::map<std::string, messages::prepare_reload> prepared_; ///< By node that asked.
+  struct kept_breakers { ///< Of actors that lived here for one side.
+    std::size_t missing = 0;
+    time_point at{};
+    std::map<policy::path_id, policy::breaker_memory> of;
+  };
+  std::shared_ptr<kept_breakers> breakers_ = std::make_shared<kept_breakers>();
   duration longest_attempt_{};
   time_point last_inventory_{}, last_reconcile_{};
 };

@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 using policy::path_id;
 
 void office_state::take_topology(policy::topology_ptr x) {
-  topology_ = std::move(x);
-  setup_.map->set_topology(topology_);
+  whole_ = std::move(x);
+  topology_ = policy::scaled(whole_, part_);
+  setup_.map->set_topology(whole_);
   places_.clear();
   keys_.clear();
   for (const auto& [id, spec] : topology_->actors)
@@ -32,6 +33,7 @@ void office_state::take_topology(policy::topology_ptr x) {
       const auto* owner = owner_of(core_->current(), key);
       if (owner != nullptr && *owner == core_->settings().self) tenures_->begin(key, now());
     }
+  if (!part_.whole()) scale_actors(); // It was brought to them as it is for the whole.
   settle();
 }
 
@@ -101,7 +103,7 @@ void office_state::settle() {
 /// It is ours again before anybody asked for it.
 void office_state::take_back(path_id key) {
   gather(key, [this, key](const auto& memories) {
-    gathering_.erase(key);
+    if (gathering_.erase(key) == 0) return; // It has become void meanwhile.
     const auto* t = tenures_->find(key);
     if (t == nullptr) return;
     start_with(key, memories); // Even if it is another's by now: it is handed over from here.
@@ -179,9 +181,11 @@ void office_state::forget_everything() {
 /// After a while without a quorum what we have is void.
 void office_state::start_over() {
   spdlog::warn(
-      "cluster: this node was without a quorum; what it owns starts from what the gateways "
-      "know");
+      "cluster: others may have gone on without this node; what it owns starts from what the "
+      "gateways know");
+  keep_breakers();
   end_actors();
+  setup_.tree->expire(now());
   tenures_->doubt();
 }
 
@@ -201,7 +205,7 @@ void office_state::ask_around() {
         r.waiting.insert(m.node);
     if (!fresh && now() - r.asked < 300ms) continue;
     r.asked = now();
-    const messages::ask_holdings question{core_->settings().self, key, core_->current().epoch};
+    const messages::ask_holdings question{core_->settings().self, key, core_->current().id};
     for (const auto& node : std::set<std::string>{r.waiting})
       if (node == core_->settings().self.node)
         answer_holdings(question);
@@ -224,7 +228,7 @@ void office_state::answer_pull(const messages::pull_placement& x) {
   if (t == nullptr) return tell(x.from.node, reply);
   if (t->owner || t->is != standing::ready || gathering_.count(x.key) != 0) return;
   gather(x.key, [this, reply, to = x.from](std::vector<messages::actor_memory> memories) mutable {
-    gathering_.erase(reply.key);
+    if (gathering_.erase(reply.key) == 0) return tell(to.node, reply); // Void meanwhile.
     tenures_->released(reply.key);
     reply.lost = false;
     reply.actors = std::move(memories);
@@ -247,9 +251,11 @@ void office_state::take_handed(const messages::placement_handed& x) {
 }
 
 void office_state::answer_holdings(const messages::ask_holdings& x) {
-  if (core_->current().epoch < x.epoch) return;
-  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch,
+  // Only who lives by the same view asks nobody else any more.
+  if (core_->current().id != x.view || breakers_->missing > 0) return;
+  messages::tell_holdings reply{core_->settings().self, x.key, x.view,
                                 setup_.tree->inside().held->of(x.key, now())};
+  add_breakers(reply);
   if (x.from == core_->settings().self)
     take_holdings(reply);
   else
@@ -263,6 +269,7 @@ void office_state::take_holdings(const messages::tell_holdings& x) {
     auto& to = i->second.known[a.actor];
     to.holds.insert(to.holds.end(), a.holds.begin(), a.holds.end());
     to.started.insert(to.started.end(), a.started.begin(), a.started.end());
+    to.breakers.insert(to.breakers.end(), a.breakers.begin(), a.breakers.end());
   }
 }
 
@@ -280,6 +287,7 @@ void office_state::finish_rebuild(path_id key) {
         to.insert(to.end(), held->second.begin(), held->second.end());
       }
   }
+  if (!part_.whole()) fill_with_unknown(r, key);
   handed_.erase(key);
   started_.insert(key);
   for (const auto id : places_[key])

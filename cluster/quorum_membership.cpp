@@ -78,7 +78,19 @@ std::vector<std::string> quorum_membership::take_notes() {
 
 /// Whoever starts again under its name must let the promises of its forgotten life run out.
 bool quorum_membership::may_vote(time_point now) const {
+  if (aside_) return false;
   return is_member() || view_.size == 1 || (started_ && now - *started_ >= settings_.detection);
+}
+
+/// Whether all members live by this very view, or have another process in their place.
+bool quorum_membership::all_agree(time_point now) const {
+  return std::all_of(view_.members.begin(), view_.members.end(), [&](const auto& m) {
+    if (m.node == settings_.self.node) return true;
+    const auto i = peers_.find(m.node);
+    if (i == peers_.end() || !is_alive(i->second.who, now)) return false;
+    return i->second.who == m ? i->second.id == view_.id
+                              : i->second.who.incarnation > m.incarnation;
+  });
 }
 
 // Without a quorum for long, while others have one in views that this process is no part of.
@@ -164,6 +176,7 @@ void quorum_membership::on(const messages::beat& x, time_point now) {
   p.leaving = p.leaving || x.leaving; // A process that leaves does not come back.
   p.origin = x.origin;
   p.epoch = x.epoch;
+  p.id = x.id;
   p.config = x.config;
   p.acts = x.acts;
   if (x.config != settings_.config)
@@ -233,6 +246,7 @@ bool quorum_membership::enough(const std::set<std::string>& nodes) const {
 std::optional<view> quorum_membership::wanted(time_point now) const {
   // What may have been agreed with our consent comes first.
   if (accepted_.round > 0) return accepted_value_;
+  if (settings_.unanimous && !all_agree(now)) return std::nullopt;
   view next = view_;
   next.before = view_.members;
   next.epoch = view_.epoch + 1;
@@ -265,6 +279,8 @@ std::optional<view> quorum_membership::wanted(time_point now) const {
       if (joins && is_alive(x.who, now) && !x.leaving && (x.epoch == 0 || x.origin == view_.origin))
         next.members.push_back(x.who);
     }
+    // The one voter that there is may have started again: nobody else could take it in.
+    if (!is_member() && !leaving_) next.members.push_back(settings_.self);
     if (next.members.empty()) return std::nullopt; // The last one just ends.
     if (next.left.empty() && next.members.size() == view_.members.size()) {
       auto same = next.members;
@@ -361,7 +377,7 @@ void quorum_membership::on(const messages::promise_view& x, time_point now) {
 
 void quorum_membership::on(const messages::accept_view& x, time_point now) {
   if (x.to != settings_.self || !may_vote(now) || x.value.epoch != view_.epoch + 1
-      || x.number < promised_)
+      || x.number < promised_ || (settings_.unanimous && !all_agree(now)))
     return;
   // Whom we told that it counts must have had the time to stop.
   bool early = false;

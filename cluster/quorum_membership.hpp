@@ -43,6 +43,9 @@ public:
   [[nodiscard]] std::vector<messages::view> take_views() override {
     return std::exchange(fresh_, {});
   }
+  /// It takes no part in agreeing on views meanwhile.
+  void set_aside(bool x) { aside_ = x; }
+  void beat_soon() { last_beat_.reset(); }
   [[nodiscard]] time_point lease_until(time_point now) const override;
   /// Everyone heard within the detection time, this node among them.
   [[nodiscard]] std::vector<messages::member> alive(time_point now) const override;
@@ -54,7 +57,7 @@ private:
     time_point heard{};
     std::optional<time_point> counted; // When our newest beat was sent that it acknowledged.
     bool leaving = false;
-    std::uint64_t origin = 0, epoch = 0, config = 0;
+    std::uint64_t origin = 0, epoch = 0, id = 0, config = 0;
     bool acts = false;
   };
   struct proposal {
@@ -78,6 +81,7 @@ private:
   void propose_if_due(time_point now);
   void reset_if_forsaken(time_point now);
   bool may_vote(time_point now) const;
+  bool all_agree(time_point now) const;
   bool votes(const std::string& node) const;
   std::optional<messages::view> wanted(time_point now) const;
   std::vector<messages::member> electorate() const;
@@ -103,7 +107,7 @@ private:
   std::uint64_t round_ = 0;
   std::optional<time_point> started_, last_beat_, last_proposal_;
   time_point last_acted_{};
-  bool reset_ = false, doubt_ = false;
+  bool reset_ = false, doubt_ = false, aside_ = false;
   std::vector<outgoing> outgoing_;
   std::vector<messages::view> fresh_;
   std::vector<std::string> notes_;

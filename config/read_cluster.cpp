@@ -5,15 +5,6 @@
 namespace echelon::config {
 namespace {
 
-/// Parts of the format that this version cannot do yet.
-void not_yet(map_reader& in, const std::string& key, const std::string& word,
-             const std::string& instead) {
-  const auto* x = in.find(key);
-  if (x != nullptr && x->text == word)
-    in.out().error(x->at, "not-yet",
-                   in.path(key) + ": " + word + " is not there in this version; use " + instead);
-}
-
 void read_tls(loading& x, map_reader& in, cluster_config& to) {
   const auto tls = in.take("tls");
   if (!tls) return;
@@ -77,8 +68,14 @@ void read_cluster(loading& x, const yaml_ptr& node) {
   using kind = membership_kind;
   const word_list<kind> kinds{{"static", kind::by_seeds}, {"etcd", kind::by_etcd}};
   to.membership = in.one_of("membership", kinds).value_or(kind::by_seeds);
-  static_cast<void>(in.one_of("partition", word_list<int>{{"strict", 0}, {"scale", 1}}));
-  not_yet(in, "partition", "scale", "strict");
+  using when_split = partition_kind;
+  const word_list<when_split> splits{{"strict", when_split::strict}, {"scale", when_split::scale}};
+  to.partition = in.one_of("partition", splits).value_or(when_split::strict);
+  if (to.partition == when_split::scale && to.membership == kind::by_etcd)
+    x.out.error(
+        in.where("partition"), "not-with-etcd",
+        "cluster.partition: scale needs membership: static: who is cut off from etcd cannot "
+        "know its side");
   read_etcd(x, in, to);
   read_tls(x, in, to);
   in.finish();

@@ -165,6 +165,12 @@ struct auth_config {
 /// Who says who is in: the nodes themselves, by their seeds, or an etcd.
 enum class membership_kind : std::uint8_t { by_seeds, by_etcd };
 
+/// What a side of a split cluster does that is not the whole.
+enum class partition_kind : std::uint8_t {
+  strict, ///< The one with a quorum goes on, the other one stops.
+  scale,  ///< Each goes on with its share of every limit.
+};
+
 struct etcd_config {
   std::vector<std::string> endpoints; ///< URLs; split_endpoint() takes each of them.
   std::int64_t lease_ttl = 5;         ///< Seconds.
@@ -179,8 +185,9 @@ struct cluster_config {
   std::uint16_t port = 0;         ///< Where the other nodes reach this one.
   std::vector<std::string> seeds; ///< `host:port` of other nodes.
   membership_kind membership = membership_kind::by_seeds;
-  etcd_config etcd;          ///< With endpoints if membership is by_etcd.
-  std::string cert, key, ca; ///< PEM files for mutual TLS; all or none.
+  partition_kind partition = partition_kind::strict; ///< scale: only with by_seeds.
+  etcd_config etcd;                                  ///< With endpoints if membership is by_etcd.
+  std::string cert, key, ca;                         ///< PEM files for mutual TLS; all or none.
   bool operator==(const cluster_config&) const = default;
 };
 

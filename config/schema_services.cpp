@@ -246,7 +246,8 @@ const section& cluster_schema() {
            .words = {"static", "etcd"}},
           {.name = "partition",
            .kind = word,
-           .about = "the minority of a split stops; `scale` is refused: not there yet",
+           .about = "of a split: the minority stops, or each side goes on with its share of "
+                    "every limit",
            .preset = "strict",
            .words = {"strict", "scale"}},
           {.name = "etcd", .kind = map, .about = "for `membership: etcd`", .inner = &etcd_schema()},

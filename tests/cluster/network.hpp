@@ -127,6 +127,25 @@ protected:
   virtual void outside() {}
   std::mt19937_64 random_;
 
+  /// Looks for what must not be, after each step.
+  virtual void check() {
+    if (!violation.empty()) return;
+    std::map<policy::path_id, std::string> served;
+    for (auto& [name, x] : nodes) {
+      if (x->frozen || now >= x->core->lease_until(now)) continue;
+      for (auto key : keys) {
+        if (!x->tenures.serves(key)) continue;
+        const auto [i, fresh] = served.emplace(key, name);
+        if (!fresh)
+          violation = "both " + i->second + " and " + name + " serve a placement\n" + describe();
+        if (x->values[key] != truth[key])
+          violation = name + " serves from a stale state, " + std::to_string(x->values[key])
+                      + " of " + std::to_string(truth[key]) + "\n" + describe();
+        x->values[key] = ++truth[key]; // It admits something.
+      }
+    }
+  }
+
   /// Takes from the core what it has decided.
   void work(const std::string& name, node& x) {
     if (x.core->take_reset()) {
@@ -227,24 +246,6 @@ private:
       to.handed.erase(answer.key);
       to.values[answer.key] = answer.value;
       to.tenures.settled(answer.key);
-    }
-  }
-
-  void check() {
-    if (!violation.empty()) return;
-    std::map<policy::path_id, std::string> served;
-    for (auto& [name, x] : nodes) {
-      if (x->frozen || now >= x->core->lease_until(now)) continue;
-      for (auto key : keys) {
-        if (!x->tenures.serves(key)) continue;
-        const auto [i, fresh] = served.emplace(key, name);
-        if (!fresh)
-          violation = "both " + i->second + " and " + name + " serve a placement\n" + describe();
-        if (x->values[key] != truth[key])
-          violation = name + " serves from a stale state, " + std::to_string(x->values[key])
-                      + " of " + std::to_string(truth[key]) + "\n" + describe();
-        x->values[key] = ++truth[key]; // It admits something.
-      }
     }
   }
 
