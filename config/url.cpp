@@ -123,7 +123,7 @@ std::optional<endpoint> split_endpoint(const std::string& text) {
     rest.pop_back();
   if (!split_address(rest, x.host, x.port) || x.port == 0) return std::nullopt;
   in6_addr ignored{};
-  const bool v6 = x.host.find(':') != std::string::npos;
+  const bool v6 = rest.front() == '[';
   if (v6 ? inet_pton(AF_INET6, x.host.c_str(), &ignored) != 1 : !good_host(x.host))
     return std::nullopt;
   return x;
