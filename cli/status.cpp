@@ -43,9 +43,16 @@ std::string table(const json& state) {
                           state.value("draining", false) ? ", draining" : "");
   const auto cluster = state.find("cluster");
   if (cluster != state.end()) {
-    text += fmt::format("node {}, view {} of the cluster, {}: ", cluster->value("node", "?"),
-                        cluster->value("epoch", 0),
-                        cluster->value("acts", false) ? "with a quorum" : "WITHOUT A QUORUM");
+    const auto membership = cluster->value("membership", "static");
+    const bool acts = cluster->value("acts", false);
+    const auto* standing = membership == "etcd" ? (acts ? "with its lease" : "WITHOUT ITS LEASE")
+                                                : (acts ? "with a quorum" : "WITHOUT A QUORUM");
+    text += fmt::format(
+        "node {}, view {} of the cluster by {} membership, {}: ", cluster->value("node", "?"),
+        cluster->value("epoch", 0), membership, standing);
+    const auto share = cluster->value("share", "1/1");
+    if (cluster->value("partition", "strict") == "scale")
+      text += "with " + share + " of each limit: ";
     for (const auto& m : cluster->value("members", json::array()))
       text += fmt::format("{} ({}{}) ", m.value("node", "?"), m.value("address", "?"),
                           m.value("heard", false) ? "" : ", not heard");

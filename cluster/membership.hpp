@@ -1,29 +1,17 @@
-/// Who is in the cluster, agreed by quorums, and until when this node may act as a member. Pure:
-/// time comes in, messages come in and go out.
+/// Who is in the cluster, and until when this node may act as a member: what every way of agreeing
+/// on that promises. Pure: time comes in, messages come in and go out.
 ///
-/// Safety, in two lemmas. (1) Views form one chain: the view of an epoch is decided by Paxos among
-/// the members of the one before. (2) A member may act (lease) only for `lease` after it *sent* a
-/// beat that a quorum acknowledged as counting; whoever acknowledged will not accept a view without
-/// that member until `detection` > `lease` has passed since. Quorums of one view intersect, so by
-/// the time a view without it is agreed, the member has stopped. Assumes that monotonic clocks run
-/// at the same pace, to the tenth part of detection - lease.
-/// A process that starts again under its name has forgotten what it said: it votes only when its
-/// acknowledgements would have lapsed. What it may have agreed to is lost with it; should that
-/// split the chain, only one of its ends can have a quorum (acknowledgements are for one view
-/// alone), and whoever stands on another one gives up and joins anew.
+/// Views form one chain. While a member acts (before lease_until()), no view without it is agreed,
+/// unless it asked to leave and was left; so whoever takes over by such a view finds it stopped.
 #pragma once
 
 #include "cluster/placement.hpp"
 #include "messages/cluster.hpp"
 #include "policy/settings.hpp"
+#include "policy/share.hpp"
 
 #include <cstdint>
-#include <deque>
-#include <map>
-#include <optional>
-#include <set>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,6 +25,7 @@ struct membership_settings {
   messages::member self;
   std::uint32_t size = 1; ///< Nodes that the configuration names, this one among them.
   std::uint64_t config = 0;
+  bool unanimous = false; ///< Views come only when all members agree; see scaled_membership.
   duration beat = std::chrono::milliseconds{400};
   duration lease = std::chrono::milliseconds{2000};
   duration detection = std::chrono::milliseconds{3000}; ///< T of the docs; > lease.
@@ -46,7 +35,7 @@ using protocol_message =
     std::variant<messages::beat, messages::beat_ack, messages::prepare_view, messages::promise_view,
                  messages::accept_view, messages::view_accepted, messages::view_agreed>;
 
-/// A message for the node of this name.
+/// A message for the node of this name; of no name: for everyone that there is a way to.
 struct outgoing {
   std::string to;
   protocol_message what;
@@ -54,96 +43,51 @@ struct outgoing {
 
 class membership {
 public:
-  explicit membership(membership_settings settings);
+  membership() = default;
+  virtual ~membership() = default;
+  membership(const membership&) = delete;
+  membership& operator=(const membership&) = delete;
+
+  /// `static` or `etcd`, as in the configuration.
+  [[nodiscard]] virtual const char* kind() const = 0;
 
   /// True once after this node gave up its part of a chain that the others have left: it holds
   /// nothing any more, and joins as a new process.
-  [[nodiscard]] bool take_reset() { return std::exchange(reset_, false); }
-  /// True once after this node has had no quorum for longer than the detection time: others may
-  /// have owned what it owns, and may have forgotten it since. What it has is void.
-  [[nodiscard]] bool take_doubt() { return std::exchange(doubt_, false); }
+  [[nodiscard]] virtual bool take_reset() = 0;
+  /// True once after this node could not act for so long that others may have owned what it owns
+  /// and may have forgotten it since. What it has is void.
+  [[nodiscard]] virtual bool take_doubt() = 0;
   /// Call at least each `beat`.
-  void tick(time_point now);
-  void receive(const protocol_message& x, time_point now);
+  virtual void tick(time_point now) = 0;
+  virtual void receive(const protocol_message& x, time_point now) = 0;
   /// This node's configuration has changed.
-  void set_config(std::uint64_t x) { settings_.config = x; }
+  virtual void set_config(std::uint64_t x) = 0;
   /// Asks to be left out of the next view.
-  void leave() { leaving_ = true; }
-  [[nodiscard]] std::vector<outgoing> take_outgoing();
+  virtual void leave() = 0;
+  /// Whether the last member of all leaves by a view too; else it just ends.
+  [[nodiscard]] virtual bool last_one_leaves() const { return false; }
+  /// Call again and again when this node, having left, holds nothing for the others any more.
+  /// @returns True when nothing is left to be done.
+  virtual bool let_go() { return true; }
+  [[nodiscard]] virtual std::vector<outgoing> take_outgoing() = 0;
   /// What people should know: refused strangers, views, and so on. Each once.
-  [[nodiscard]] std::vector<std::string> take_notes();
+  [[nodiscard]] virtual std::vector<std::string> take_notes() = 0;
 
-  [[nodiscard]] const messages::view& current() const { return view_; }
+  [[nodiscard]] virtual const messages::view& current() const = 0;
   /// Views agreed since the last call, in order and without a gap, but for a first one.
-  [[nodiscard]] std::vector<messages::view> take_views() { return std::exchange(fresh_, {}); }
+  [[nodiscard]] virtual std::vector<messages::view> take_views() = 0;
   /// Whether this process is a member of the current view.
-  [[nodiscard]] bool is_member() const;
+  [[nodiscard]] bool is_member() const {
+    const auto* x = find_member(current(), settings().self.node);
+    return x != nullptr && *x == settings().self;
+  }
   /// This node may act as a member until then (not at or after it).
-  [[nodiscard]] time_point lease_until(time_point now) const;
-  /// Everyone heard within the detection time, this node among them.
-  [[nodiscard]] std::vector<messages::member> alive(time_point now) const;
-  [[nodiscard]] const membership_settings& settings() const { return settings_; }
-
-private:
-  struct peer {
-    messages::member who;
-    time_point heard{};
-    std::optional<time_point> counted; // When our newest beat was sent that it acknowledged.
-    bool leaving = false;
-    std::uint64_t origin = 0, epoch = 0, config = 0;
-    bool acts = false;
-  };
-  struct proposal {
-    messages::ballot number;
-    messages::view value;
-    std::map<std::string, messages::promise_view> promises;
-    std::set<std::string> accepted;
-    bool accepting = false;
-    time_point started{};
-  };
-
-  void on(const messages::beat& x, time_point now);
-  void on(const messages::beat_ack& x, time_point now);
-  void on(const messages::prepare_view& x, time_point now);
-  void on(const messages::promise_view& x, time_point now);
-  void on(const messages::accept_view& x, time_point now);
-  void on(const messages::view_accepted& x, time_point now);
-  void on(const messages::view_agreed& x, time_point now);
-
-  void send_beats(time_point now);
-  void propose_if_due(time_point now);
-  void reset_if_forsaken(time_point now);
-  bool may_vote(time_point now) const;
-  bool votes(const std::string& node) const;
-  std::optional<messages::view> wanted(time_point now) const;
-  std::vector<messages::member> electorate() const;
-  bool enough(const std::set<std::string>& nodes) const;
-  void adopt(const messages::view& x);
-  void send(const std::string& to, protocol_message what);
-  void note(const std::string& key, std::string text);
-  bool is_alive(const messages::member& x, time_point now) const;
-  bool withheld(const messages::member& x, time_point now) const;
-  void teach(const std::string& node, std::uint64_t epoch);
-
-  membership_settings settings_;
-  messages::view view_;
-  bool leaving_ = false;
-  std::map<std::string, peer> peers_;
-  std::map<messages::member, time_point> counted_for_; // When we last acknowledged whom.
-  /// Since when a view without them is being agreed: no more acks meanwhile.
-  std::map<messages::member, time_point> withheld_;
-  std::deque<messages::view> history_; // The newest views, this one last.
-  messages::ballot promised_, accepted_;
-  messages::view accepted_value_;
-  std::optional<proposal> proposal_;
-  std::uint64_t round_ = 0;
-  std::optional<time_point> started_, last_beat_, last_proposal_;
-  time_point last_acted_{};
-  bool reset_ = false, doubt_ = false;
-  std::vector<outgoing> outgoing_;
-  std::vector<messages::view> fresh_;
-  std::vector<std::string> notes_;
-  std::set<std::string> noted_;
+  [[nodiscard]] virtual time_point lease_until(time_point now) const = 0;
+  /// Everyone known to live, this node among them. Sorted.
+  [[nodiscard]] virtual std::vector<messages::member> alive(time_point now) const = 0;
+  [[nodiscard]] virtual const membership_settings& settings() const = 0;
+  /// What part of each limit the members of current() may use together.
+  [[nodiscard]] virtual policy::share part() const { return {}; }
 };
 
 } // namespace echelon::cluster

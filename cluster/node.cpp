@@ -1,7 +1,9 @@
 #include "cluster/node.hpp"
 
 #include "cluster/desk.hpp"
+#include "cluster/etcd_member.hpp"
 #include "cluster/office.hpp"
+#include "cluster/scaled_membership.hpp"
 #include "config/log.hpp"
 
 #include <caf/actor_system_config.hpp>
@@ -61,6 +63,32 @@ std::uint64_t fingerprint(const policy::topology& x) {
   for (const auto& line : lines)
     all += line + '\n';
   return policy::id_of(all);
+}
+
+/// How this node comes to be a member. Throws std::runtime_error if files cannot be read.
+std::function<std::unique_ptr<membership>(membership_settings, std::function<void()>)>
+joining(const config::cluster_config& x) {
+  const bool scale = x.partition == config::partition_kind::scale;
+  if (x.membership == config::membership_kind::by_seeds)
+    return [scale](membership_settings own,
+                   const std::function<void()>&) -> std::unique_ptr<membership> {
+      if (scale) return std::make_unique<scaled_membership>(std::move(own));
+      return std::make_unique<quorum_membership>(std::move(own));
+    };
+  etcd_membership_settings settings;
+  settings.ttl = std::chrono::seconds{x.etcd.lease_ttl};
+  settings.version = ECHELON_VERSION;
+  etcd_client_settings client;
+  for (const auto& url : x.etcd.endpoints)
+    client.endpoints.push_back(config::split_endpoint(url).value());
+  client.ca = x.etcd.ca;
+  client.cert = x.etcd.cert;
+  client.key = x.etcd.key;
+  client.timeout = std::chrono::milliseconds{settings.ttl} * 3 / 10;
+  etcd_client::check(client);
+  return [settings, client](membership_settings own, std::function<void()> wake) {
+    return std::make_unique<etcd_member>(std::move(own), settings, client, std::move(wake));
+  };
 }
 
 std::string host_name() {
@@ -133,6 +161,7 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
   if (x.settings.leases) inside.leases->enable(own.self.node);
   const auto host = x.settings.host;
   setup.seeds.insert(x.settings.seeds.begin(), x.settings.seeds.end());
+  setup.join = joining(x.settings);
   setup.tree = &tree;
   setup.desk = x.desk;
   setup.map = x.map;
@@ -196,8 +225,7 @@ void node::leave(policy::duration patience) {
     {
       const std::lock_guard guard{impl_->report->mutex};
       // Alone, or without a quorum, there is nobody to hand anything to.
-      const auto& r = *impl_->report;
-      if (r.handed_over || !r.acts || r.view.members.size() < 2) return;
+      if (impl_->report->handed_over || impl_->report->stays) return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
@@ -223,7 +251,16 @@ void node::stop() {
 node_status node::status() const {
   const std::lock_guard guard{impl_->report->mutex};
   const auto& r = *impl_->report;
-  return {r.self, r.view, r.heard, r.acts};
+  const bool etcd = impl_->settings.membership == config::membership_kind::by_etcd;
+  const bool scales = impl_->settings.partition == config::partition_kind::scale;
+  return {r.self,
+          r.view,
+          r.heard,
+          r.acts,
+          etcd ? "etcd" : "static",
+          scales ? "scale" : "strict",
+          r.part.members,
+          r.part.of};
 }
 
 std::string node::owner(policy::path_id actor) const {

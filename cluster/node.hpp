@@ -22,8 +22,11 @@ namespace echelon::cluster {
 struct node_status {
   messages::member self;
   messages::view view;
-  std::set<std::string> heard; ///< Nodes heard within the detection time.
-  bool acts = false;           ///< It is a member and has its quorum.
+  std::set<std::string> heard;         ///< Nodes heard within the detection time.
+  bool acts = false;                   ///< It is a member and has its quorum, or its lease.
+  std::string membership;              ///< `static` or `etcd`.
+  std::string partition;               ///< `strict` or `scale`.
+  std::size_t share = 1, share_of = 1; ///< What part of each limit may be used from here.
 };
 
 /// What a node does with a configuration that comes from another one. Called on the cluster's own

@@ -24,7 +24,9 @@ time_point office_state::now() const {
 void office_state::begin(caf::event_based_actor* self, office_setup setup) {
   self_ = self;
   setup_ = std::move(setup);
-  core_.emplace(setup_.settings);
+  core_ = setup_.join(setup_.settings, [office = self_->address()] {
+    if (const auto to = caf::actor_cast<caf::actor>(office)) caf::anon_send(to, wake_atom::value);
+  });
   tenures_.emplace(setup_.settings.self);
   setup_.map->set_self(setup_.settings.self);
   setup_.map->set_desk(setup_.settings.self.node, setup_.desk);
@@ -53,6 +55,10 @@ caf::behavior office_state::behavior() {
   };
   return {
       [this](tick_atom) { tick(); },
+      [this](wake_atom) {
+        core_->tick(now());
+        pump();
+      },
       [this](leave_atom) {
         core_->leave();
         setup_.tree->inside().leases->close();
@@ -164,9 +170,11 @@ void office_state::pump() {
   }
   for (const auto& text : core_->take_notes())
     log().log(text.rfind("cluster view", 0) == 0 ? spdlog::level::info : spdlog::level::warn,
-                "cluster: {}", text);
+              "cluster: {}", text);
   if (core_->take_reset()) forget_everything();
-  if (core_->take_doubt()) start_over();
+  const auto doubt = core_->take_doubt();
+  take_part();
+  if (doubt) start_over();
   for (const auto& x : core_->take_views())
     take_view(x);
   setup_.tree->inside().where->act_until = core_->lease_until(now()).time_since_epoch().count();
@@ -179,6 +187,9 @@ void office_state::look_for_ways() {
     wanted.insert(m.address);
   for (const auto& m : core_->alive(now()))
     wanted.insert(m.address);
+  if (!part_.whole()) // Those on other sides.
+    for (const auto& m : core_->current().before)
+      wanted.insert(m.address);
   wanted.erase(core_->settings().self.address);
   for (const auto& [address, office] : linked_)
     wanted.erase(address);
@@ -191,7 +202,10 @@ void office_state::report() {
   x.self = core_->settings().self;
   x.view = core_->current();
   x.acts = now() < core_->lease_until(now());
-  x.handed_over = !core_->is_member() && retained_.empty() && started_.empty();
+  x.part = core_->part();
+  x.handed_over = !core_->is_member() && retained_.empty() && started_.empty() && core_->let_go();
+  const bool alone = x.view.members.size() < 2 && !core_->last_one_leaves();
+  x.stays = core_->is_member() && (!x.acts || alone);
   x.heard.clear();
   for (const auto& m : core_->alive(now()))
     x.heard.insert(m.node);

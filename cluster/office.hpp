@@ -30,7 +30,9 @@ struct cluster_report {
   messages::view view;
   std::set<std::string> heard; ///< Nodes heard within the detection time.
   bool acts = false;
+  policy::share part;
   bool handed_over = false; ///< After leave(): nothing is held for the others any more.
+  bool stays = false; ///< A member to whose leaving nobody can agree, or to whom there is no heir.
 };
 
 /// One configuration on its way to all nodes. Thread-safe by its mutex.
@@ -42,6 +44,8 @@ struct reload_round {
 
 struct office_setup {
   membership_settings settings;
+  /// `wake`: it should be ticked soon; from any thread.
+  std::function<std::unique_ptr<membership>(membership_settings, std::function<void()> wake)> join;
   std::set<std::string> seeds;
   actors::hierarchy* tree = nullptr; ///< Outlives the office.
   actors::level_actor desk;
@@ -55,6 +59,7 @@ struct office_setup {
 };
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using wake_atom = caf::atom_constant<caf::atom("wake")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using reachable_atom = caf::atom_constant<caf::atom("reachable")>;
 using carry_atom = caf::atom_constant<caf::atom("carry")>;
@@ -76,6 +81,10 @@ private:
     std::set<std::string> waiting; ///< Nodes whose answer is missing.
     std::map<policy::path_id, messages::actor_holdings> known;
     time_point asked{};
+  };
+  struct handed {
+    messages::member to;
+    messages::placement_handed what;
   };
   struct stock { ///< The last inventory of a gateway.
     std::string node;
@@ -101,6 +110,11 @@ private:
   void take_view(const messages::view& x);
   void take_topology(policy::topology_ptr x);
   void settle();
+  void take_part();
+  void scale_actors();
+  void fill_with_unknown(rebuild& of, policy::path_id key);
+  void keep_breakers();
+  void add_breakers(messages::tell_holdings& to);
   void forget_everything();
   void start_over();
   void end_actors();
@@ -119,6 +133,8 @@ private:
   void arrived();
   time_point now() const;
 
+  // office_sides.cpp: take_part() to add_breakers(), for sides of a split.
+
   // office_reload.cpp: one configuration for all.
   void carry_over();
   void end_round();
@@ -128,17 +144,19 @@ private:
 
   caf::event_based_actor* self_ = nullptr;
   office_setup setup_;
-  std::optional<membership> core_;
+  std::unique_ptr<membership> core_;
   std::optional<tenancy> tenures_;
   std::map<std::string, contact> contacts_;
   std::map<std::string, caf::actor> linked_; ///< Offices by address.
-  policy::topology_ptr topology_;
+  policy::topology_ptr whole_;               ///< As configured.
+  policy::topology_ptr topology_;            ///< With our side's part of each limit.
+  policy::share part_;
   std::map<policy::path_id, std::vector<policy::path_id>> places_; ///< Actors by placement.
   std::vector<policy::path_id> keys_;
   std::set<policy::path_id> started_; ///< Placements whose actors run here.
   std::map<policy::path_id, std::vector<actors::level_actor>> retained_;
   std::set<policy::path_id> gathering_;
-  std::map<policy::path_id, messages::placement_handed> handed_;
+  std::map<policy::path_id, handed> handed_;
   std::map<policy::path_id, rebuild> rebuilds_;
   std::map<std::uint32_t, stock> stocks_; ///< By tag.
   std::map<policy::path_id, time_point> pulled_;
@@ -150,6 +168,12 @@ private:
   };
   std::optional<running_round> round_;
   std::map<std::string, messages::prepare_reload> prepared_; ///< By node that asked.
+  struct kept_breakers { ///< Of actors that lived here for one side.
+    std::size_t missing = 0;
+    time_point at{};
+    std::map<policy::path_id, policy::breaker_memory> of;
+  };
+  std::shared_ptr<kept_breakers> breakers_ = std::make_shared<kept_breakers>();
   duration longest_attempt_{};
   time_point last_inventory_{}, last_reconcile_{};
 };

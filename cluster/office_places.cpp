@@ -12,8 +12,9 @@ using namespace std::chrono_literals;
 using policy::path_id;
 
 void office_state::take_topology(policy::topology_ptr x) {
-  topology_ = std::move(x);
-  setup_.map->set_topology(topology_);
+  whole_ = std::move(x);
+  topology_ = policy::scaled(whole_, part_);
+  setup_.map->set_topology(whole_);
   places_.clear();
   keys_.clear();
   for (const auto& [id, spec] : topology_->actors)
@@ -32,6 +33,7 @@ void office_state::take_topology(policy::topology_ptr x) {
       const auto* owner = owner_of(core_->current(), key);
       if (owner != nullptr && *owner == core_->settings().self) tenures_->begin(key, now());
     }
+  if (!part_.whole()) scale_actors(); // It was brought to them as it is for the whole.
   settle();
 }
 
@@ -44,6 +46,11 @@ void office_state::take_view(const messages::view& x) {
   if (!in(x.before) || !in(x.members)) setup_.tree->inside().leases->drop_all(now());
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
+  const auto rebuilt_here = [this](const auto& entry) {
+    const auto* t = tenures_->find(entry.first);
+    return t != nullptr && t->owner && t->is == standing::rebuilding;
+  };
+  std::erase_if(rebuilds_, [&](const auto& entry) { return !rebuilt_here(entry); });
   for (auto& [key, r] : rebuilds_)
     std::erase_if(r.waiting, [&](const auto& node) { return find_member(x, node) == nullptr; });
   settle();
@@ -75,6 +82,17 @@ void office_state::settle() {
       for (const auto id : places_[key])
         if (auto handle = family.release(id)) retained_[key].push_back(std::move(handle));
   }
+  // Void: another one starts from what the gateways know, and so do we, should it come back.
+  for (auto i = started_.begin(); i != started_.end();) {
+    if (tenures_->find(*i) != nullptr) {
+      ++i;
+      continue;
+    }
+    for (const auto id : places_[*i])
+      if (const auto handle = family.release(id))
+        caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    i = started_.erase(i);
+  }
   // Nobody will ask for these any more.
   for (auto i = retained_.begin(); i != retained_.end();) {
     if (tenures_->find(i->first) != nullptr) {
@@ -91,7 +109,7 @@ void office_state::settle() {
 /// It is ours again before anybody asked for it.
 void office_state::take_back(path_id key) {
   gather(key, [this, key](const auto& memories) {
-    gathering_.erase(key);
+    if (gathering_.erase(key) == 0) return; // It has become void meanwhile.
     const auto* t = tenures_->find(key);
     if (t == nullptr) return;
     start_with(key, memories); // Even if it is another's by now: it is handed over from here.
@@ -169,10 +187,13 @@ void office_state::forget_everything() {
 
 /// After a while without a quorum what we have is void.
 void office_state::start_over() {
-  log().warn("cluster: this node was without a quorum; what it owns starts from what the gateways "
-             "know");
+  log().warn(
+      "cluster: others may have gone on without this node; what it owns starts from what the "
+      "gateways know");
+  keep_breakers();
   end_actors();
   setup_.tree->inside().leases->drop_all(now());
+  setup_.tree->expire(now());
   tenures_->doubt();
 }
 
@@ -192,7 +213,7 @@ void office_state::ask_around() {
         r.waiting.insert(m.node);
     if (!fresh && now() - r.asked < 300ms) continue;
     r.asked = now();
-    const messages::ask_holdings question{core_->settings().self, key, core_->current().epoch};
+    const messages::ask_holdings question{core_->settings().self, key, core_->current().id};
     for (const auto& node : std::set<std::string>{r.waiting})
       if (node == core_->settings().self.node)
         answer_holdings(question);
@@ -207,28 +228,27 @@ void office_state::ask_around() {
 void office_state::answer_pull(const messages::pull_placement& x) {
   if (core_->current().epoch < x.epoch) return; // We hear of that view soon; it asks again.
   messages::placement_handed reply{core_->settings().self, x.key, x.epoch, true, {}};
-  if (const auto i = handed_.find(x.key); i != handed_.end()) {
-    i->second.epoch = x.epoch;
-    return tell(x.from.node, i->second); // The first answer may have got lost.
-  }
+  // The first answer may have got lost. To whoever else asks it says nothing any more.
+  if (const auto i = handed_.find(x.key);
+      i != handed_.end() && i->second.to == x.from && i->second.what.epoch == x.epoch)
+    return tell(x.from.node, i->second.what);
   const auto* t = tenures_->find(x.key);
   if (t == nullptr) return tell(x.from.node, reply);
   if (t->owner || t->is != standing::ready || gathering_.count(x.key) != 0) return;
-  gather(x.key,
-         [this, reply, node = x.from.node](std::vector<messages::actor_memory> memories) mutable {
-           gathering_.erase(reply.key);
-           tenures_->released(reply.key);
-           reply.lost = false;
-           reply.actors = std::move(memories);
-           handed_[reply.key] = reply;
-           tell(node, reply);
-         });
+  gather(x.key, [this, reply, to = x.from](std::vector<messages::actor_memory> memories) mutable {
+    if (gathering_.erase(reply.key) == 0) return tell(to.node, reply); // Void meanwhile.
+    tenures_->released(reply.key);
+    reply.lost = false;
+    reply.actors = std::move(memories);
+    handed_[reply.key] = {to, reply};
+    tell(to.node, reply);
+  });
 }
 
 void office_state::take_handed(const messages::placement_handed& x) {
   const auto* t = tenures_->find(x.key);
-  if (t == nullptr || t->is != standing::pulling || t->from.node != x.from.node
-      || t->since != x.epoch)
+  // Another process of that name does not know what became of it.
+  if (t == nullptr || t->is != standing::pulling || t->from != x.from || t->since != x.epoch)
     return;
   if (x.lost) return tenures_->lost(x.key);
   handed_.erase(x.key);
@@ -239,8 +259,9 @@ void office_state::take_handed(const messages::placement_handed& x) {
 }
 
 void office_state::answer_holdings(const messages::ask_holdings& x) {
-  if (core_->current().epoch < x.epoch) return;
-  messages::tell_holdings reply{core_->settings().self, x.key, x.epoch, {}};
+  // Only who lives by the same view asks nobody else any more.
+  if (core_->current().id != x.view || breakers_->missing > 0) return;
+  messages::tell_holdings reply{core_->settings().self, x.key, x.view, {}};
   // Leases end with the owner that gave them; what they began is held at the new one.
   const auto& inside = setup_.tree->inside();
   auto leased = inside.leases->drop(x.key, now());
@@ -248,6 +269,7 @@ void office_state::answer_holdings(const messages::ask_holdings& x) {
   for (auto& a : reply.actors)
     for (const auto id : leased[a.actor])
       if (std::find(a.holds.begin(), a.holds.end(), id) == a.holds.end()) a.holds.push_back(id);
+  add_breakers(reply);
   if (x.from == core_->settings().self)
     take_holdings(reply);
   else
@@ -261,6 +283,7 @@ void office_state::take_holdings(const messages::tell_holdings& x) {
     auto& to = i->second.known[a.actor];
     to.holds.insert(to.holds.end(), a.holds.begin(), a.holds.end());
     to.started.insert(to.started.end(), a.started.begin(), a.started.end());
+    to.breakers.insert(to.breakers.end(), a.breakers.begin(), a.breakers.end());
   }
 }
 
@@ -278,6 +301,7 @@ void office_state::finish_rebuild(path_id key) {
         to.insert(to.end(), held->second.begin(), held->second.end());
       }
   }
+  if (!part_.whole()) fill_with_unknown(r, key);
   handed_.erase(key);
   started_.insert(key);
   for (const auto id : places_[key])

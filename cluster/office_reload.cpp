@@ -18,6 +18,7 @@ void office_state::carry_over() {
     question.files = setup_.round->files;
   }
   if (now() >= core_->lease_until(now())) r.faults.push_back("this node has no quorum");
+  if (!part_.whole()) r.faults.push_back("the cluster is split, and all nodes must agree");
   for (const auto& m : core_->current().members)
     if (m != core_->settings().self) r.waiting.insert(m.node);
   for (const auto& node : r.waiting)
@@ -38,6 +39,8 @@ void office_state::take_prepared(const messages::reload_prepared& x) {
 void office_state::end_round() {
   for (const auto& node : round_->waiting)
     round_->faults.push_back("node " + node + " did not answer");
+  if (!part_.whole() && round_->faults.empty())
+    round_->faults.push_back("the cluster is split, and all nodes must agree");
   if (round_->faults.empty())
     for (const auto& m : core_->current().members)
       if (m != core_->settings().self)

@@ -21,6 +21,8 @@ bool is_in(const messages::view& v, const member& x) {
 bool keep_for_heir(tenure& x, const messages::view& v, const member* owner) {
   if (x.owner && owner != nullptr) x.heir = *owner;
   x.owner = false;
+  // It never came to have it: the heir puts it together itself.
+  if (x.is == standing::rebuilding) return false;
   // The heir is lost: whoever comes next starts from what the gateways know.
   if (!is_in(v, x.heir)) return false;
   if (x.is != standing::pulling) return true;

@@ -5,15 +5,6 @@
 namespace echelon::config {
 namespace {
 
-/// Parts of the format that this version cannot do yet.
-void not_yet(map_reader& in, const std::string& key, const std::string& word,
-             const std::string& instead) {
-  const auto* x = in.find(key);
-  if (x != nullptr && x->text == word)
-    in.out().error(x->at, "not-yet",
-                   in.path(key) + ": " + word + " is not there in this version; use " + instead);
-}
-
 void read_tls(loading& x, map_reader& in, cluster_config& to) {
   const auto tls = in.take("tls");
   if (!tls) return;
@@ -25,6 +16,33 @@ void read_tls(loading& x, map_reader& in, cluster_config& to) {
       x.out.error(own.at(), "missing-key", std::string{"cluster.tls needs "} + key);
   }
   own.finish();
+}
+
+void read_etcd(loading& x, map_reader& in, cluster_config& to) {
+  if (const auto etcd = in.take("etcd")) {
+    map_reader own{etcd, "cluster.etcd", etcd_schema(), x.out};
+    if (own.texts("endpoints")) {
+      for (const auto& item : own.find("endpoints")->items)
+        if (item->is == yaml_node::kind::scalar && split_endpoint(item->text))
+          to.etcd.endpoints.push_back(item->text);
+        else
+          x.out.error(item->at, "bad-address",
+                      "cluster.etcd.endpoints must hold URLs such as http://10.0.0.1:2379");
+    }
+    if (const auto v = own.integer("lease_ttl")) to.etcd.lease_ttl = *v;
+    for (const auto& [key, file] : {std::pair{"cert", &to.etcd.cert},
+                                    std::pair{"key", &to.etcd.key}, std::pair{"ca", &to.etcd.ca}})
+      *file = own.expanded(key, x.env, x.simulate).value_or("");
+    for (const auto& [one, other] : {std::pair{"cert", "key"}, std::pair{"key", "cert"}})
+      if (own.find(one) != nullptr && own.find(other) == nullptr)
+        x.out.error(own.at(), "missing-key",
+                    std::string{"cluster.etcd needs "} + other + " with " + one);
+    own.finish();
+    if (own.find("endpoints") != nullptr) return;
+  }
+  if (to.membership == membership_kind::by_etcd)
+    x.out.error(in.where("membership"), "missing-key",
+                "cluster.membership: etcd needs cluster.etcd.endpoints");
 }
 
 } // namespace
@@ -47,17 +65,20 @@ void read_cluster(loading& x, const yaml_ptr& node) {
       else
         x.out.error(item->at, "bad-address", "cluster.seeds must hold ADDRESS:PORT");
     }
-  static_cast<void>(in.one_of("membership", word_list<int>{{"static", 0}, {"etcd", 1}}));
-  static_cast<void>(in.one_of("partition", word_list<int>{{"strict", 0}, {"scale", 1}}));
-  not_yet(in, "membership", "etcd", "static");
-  not_yet(in, "partition", "scale", "strict");
-  to.leases = in.boolean("leases").value_or(true);
-  if (const auto etcd = in.take("etcd")) {
-    map_reader own{etcd, "cluster.etcd", etcd_schema(), x.out};
-    static_cast<void>(own.texts("endpoints"));
-    static_cast<void>(own.seconds("lease_ttl"));
-    own.finish();
-  }
+  using kind = membership_kind;
+  const word_list<kind> kinds{{"static", kind::by_seeds}, {"etcd", kind::by_etcd}};
+  to.membership = in.one_of("membership", kinds).value_or(kind::by_seeds);
+  using when_split = partition_kind;
+  const word_list<when_split> splits{{"strict", when_split::strict}, {"scale", when_split::scale}};
+  to.partition = in.one_of("partition", splits).value_or(when_split::strict);
+  if (to.partition == when_split::scale && to.membership == kind::by_etcd)
+    x.out.error(
+        in.where("partition"), "not-with-etcd",
+        "cluster.partition: scale needs membership: static: who is cut off from etcd cannot "
+        "know its side");
+  // A lease from the other side of a split would count twice: shares do without.
+  to.leases = in.boolean("leases").value_or(true) && to.partition == when_split::strict;
+  read_etcd(x, in, to);
   read_tls(x, in, to);
   in.finish();
   x.config.cluster = std::move(to);

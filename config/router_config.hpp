@@ -167,14 +167,33 @@ struct auth_config {
 };
 
 /// `cluster`: this process is one of several that share limits, queues and breakers.
+/// Who says who is in: the nodes themselves, by their seeds, or an etcd.
+enum class membership_kind : std::uint8_t { by_seeds, by_etcd };
+
+/// What a side of a split cluster does that is not the whole.
+enum class partition_kind : std::uint8_t {
+  strict, ///< The one with a quorum goes on, the other one stops.
+  scale,  ///< Each goes on with its share of every limit.
+};
+
+struct etcd_config {
+  std::vector<std::string> endpoints; ///< URLs; split_endpoint() takes each of them.
+  std::int64_t lease_ttl = 5;         ///< Seconds.
+  std::string cert, key, ca;          ///< PEM files for https; each may be empty.
+  bool operator==(const etcd_config&) const = default;
+};
+
 struct cluster_config {
   std::string name = "echelon"; ///< Nodes of another name are refused.
   std::string node;             ///< Unique name of this process.
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;         ///< Where the other nodes reach this one.
   std::vector<std::string> seeds; ///< `host:port` of other nodes.
-  std::string cert, key, ca;      ///< PEM files for mutual TLS; all or none.
-  bool leases = true;             ///< Actors lend parts of their budgets to other nodes.
+  membership_kind membership = membership_kind::by_seeds;
+  partition_kind partition = partition_kind::strict; ///< scale: only with by_seeds.
+  etcd_config etcd;                                  ///< With endpoints if membership is by_etcd.
+  std::string cert, key, ca;                         ///< PEM files for mutual TLS; all or none.
+  bool leases = true; ///< Actors lend parts of their budgets to other nodes; not with scale.
   bool operator==(const cluster_config&) const = default;
 };
 

@@ -241,21 +241,22 @@ const section& cluster_schema() {
            .about = "`ADDRESS:PORT` of the other nodes; may name this one too"},
           {.name = "membership",
            .kind = word,
-           .about = "`etcd` is refused: not there yet",
+           .about = "who says who is in: the nodes themselves, or an etcd",
            .preset = "static",
            .words = {"static", "etcd"}},
           {.name = "partition",
            .kind = word,
-           .about = "the minority of a split stops; `scale` is refused: not there yet",
+           .about = "of a split: the minority stops, or each side goes on with its share of "
+                    "every limit",
            .preset = "strict",
            .words = {"strict", "scale"}},
           {.name = "leases",
            .kind = flag,
            .about =
                "borrow parts of the limits that other nodes own, so that most admissions cross "
-               "no network",
+               "no network; always off with `partition: scale`",
            .preset = "true"},
-          {.name = "etcd", .kind = map, .about = "for later", .inner = &etcd_schema()},
+          {.name = "etcd", .kind = map, .about = "for `membership: etcd`", .inner = &etcd_schema()},
           {.name = "tls",
            .kind = map,
            .about = "mutual TLS between the nodes",
@@ -265,14 +266,26 @@ const section& cluster_schema() {
 }
 
 const section& etcd_schema() {
-  static const section x{"cluster.etcd",
-                         {
-                             {.name = "endpoints", .kind = texts, .about = "URLs"},
-                             {.name = "lease_ttl",
-                              .kind = seconds,
-                              .about = "how long a node may go unheard",
-                              .preset = "5"},
-                         }};
+  static const section x{
+      "cluster.etcd",
+      {
+          {.name = "endpoints",
+           .kind = texts,
+           .about = "`http://A:P` or `https://A:P`; tried in turn"},
+          {.name = "lease_ttl",
+           .kind = whole,
+           .about = "how long a lost node is taken for alive",
+           .preset = "5",
+           .least = 2,
+           .most = 600,
+           .unit = "seconds"},
+          {.name = "ca",
+           .about = "PEM file of whom to trust, for `https`",
+           .expands = true,
+           .absent = "the system's"},
+          {.name = "cert", .about = "PEM file of a client certificate", .expands = true},
+          {.name = "key", .about = "PEM file of its key", .expands = true},
+      }};
   return x;
 }
 

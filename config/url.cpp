@@ -106,4 +106,27 @@ bool split_address(const std::string& text, std::string& host, std::uint16_t& po
   return true;
 }
 
+std::string endpoint::url() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (tls ? "https://" : "http://") + (v6 ? '[' + host + ']' : host) + ':'
+         + std::to_string(port);
+}
+
+std::optional<endpoint> split_endpoint(const std::string& text) {
+  endpoint x;
+  const auto scheme = text.find("://");
+  const auto name = text.substr(0, scheme);
+  x.tls = name == "https";
+  if (scheme != std::string::npos && name != "http" && name != "https") return std::nullopt;
+  auto rest = scheme == std::string::npos ? text : text.substr(scheme + 3);
+  while (!rest.empty() && rest.back() == '/')
+    rest.pop_back();
+  if (!split_address(rest, x.host, x.port) || x.port == 0) return std::nullopt;
+  in6_addr ignored{};
+  const bool v6 = rest.front() == '[';
+  if (v6 ? inet_pton(AF_INET6, x.host.c_str(), &ignored) != 1 : !good_host(x.host))
+    return std::nullopt;
+  return x;
+}
+
 } // namespace echelon::config

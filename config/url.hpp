@@ -15,4 +15,16 @@ namespace echelon::config {
 /// @returns False, with `host` and `port` as they were, if it is neither.
 [[nodiscard]] bool split_address(const std::string& text, std::string& host, std::uint16_t& port);
 
+/// A server by `http://`, `https://` or no scheme, which is http.
+struct endpoint {
+  bool tls = false;
+  std::string host; ///< Without brackets.
+  std::uint16_t port = 0;
+  bool operator==(const endpoint&) const = default;
+  [[nodiscard]] std::string url() const;
+};
+
+/// Splits `[http[s]://]A:P`. @returns Nothing if it is none, or names port 0.
+[[nodiscard]] std::optional<endpoint> split_endpoint(const std::string& text);
+
 } // namespace echelon::config

@@ -8,7 +8,8 @@
 
 namespace echelon::engine {
 
-router::router(config::router_config_ptr config, loader load, actor_home where) : load_(std::move(load)) {
+router::router(config::router_config_ptr config, loader load, actor_home where)
+    : load_(std::move(load)) {
   auto topology = config::make_topology(*config);
   if (config->cluster) {
     node_ = std::make_unique<cluster::node>(*config->cluster, where.host, where.threads);

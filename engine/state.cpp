@@ -59,9 +59,15 @@ json cluster_json(const cluster::node& node) {
                        {"address", m.address},
                        {"heard", x.heard.count(m.node) != 0},
                        {"self", m == x.self}});
-  return {{"node", x.self.node},   {"address", x.self.address},
-          {"epoch", x.view.epoch}, {"quorum_of", x.view.size},
-          {"acts", x.acts},        {"members", std::move(members)}};
+  return {{"node", x.self.node},
+          {"address", x.self.address},
+          {"membership", x.membership},
+          {"partition", x.partition},
+          {"share", std::to_string(x.share) + "/" + std::to_string(x.share_of)},
+          {"epoch", x.view.epoch},
+          {"quorum_of", x.view.size},
+          {"acts", x.acts},
+          {"members", std::move(members)}};
 }
 
 } // namespace

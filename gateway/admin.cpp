@@ -141,10 +141,12 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_return true;
   }
   if (path == "/readyz" && get) {
-    // A member of a cluster without its quorum admits nothing.
-    const bool alone = of.node() != nullptr && !of.node()->status().acts;
+    // A member of a cluster without its quorum or lease admits nothing.
+    const auto* node = of.node();
+    const bool alone = node != nullptr && !node->status().acts;
+    const auto* why = alone && node->status().membership == "etcd" ? "no lease" : "no quorum";
     const bool ready = !of.draining && !alone;
-    const json body{{"status", ready ? "ready" : alone ? "no quorum" : "draining"}};
+    const json body{{"status", ready ? "ready" : alone ? why : "draining"}};
     co_await answer(client, ready ? 200 : 503, body);
     co_return true;
   }

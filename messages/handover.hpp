@@ -97,13 +97,15 @@ struct actor_holdings {
   std::uint64_t actor = 0;
   std::vector<std::uint64_t> holds;
   std::vector<policy::spent_memory> started; ///< `units`: LLM tokens; oldest first.
+  /// Of the actor that lived here for one side of a split; else empty.
+  std::vector<policy::breaker_memory> breakers;
   bool operator==(const actor_holdings&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, actor_holdings& x) {
-  auto& [actor, holds, started] = x;
-  return f(actor, holds, started);
+  auto& [actor, holds, started, breakers] = x;
+  return f(actor, holds, started, breakers);
 }
 
 /// All holds of one gateway, several times a second: owners drop what it has forgotten.
@@ -122,27 +124,28 @@ typename Inspector::result_type inspect(Inspector& f, inventory& x) {
 /// Asks a gateway what it holds and started at the actors of a placement. new owner -> everyone.
 struct ask_holdings {
   member from;
-  std::uint64_t key = 0, epoch = 0;
+  std::uint64_t key = 0;
+  std::uint64_t view = 0; ///< Its id; only who lives by the same one answers.
   bool operator==(const ask_holdings&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, ask_holdings& x) {
-  auto& [from, key, epoch] = x;
-  return f(from, key, epoch);
+  auto& [from, key, view] = x;
+  return f(from, key, view);
 }
 
 struct tell_holdings {
   member from;
-  std::uint64_t key = 0, epoch = 0;
+  std::uint64_t key = 0, view = 0;
   std::vector<actor_holdings> actors;
   bool operator==(const tell_holdings&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tell_holdings& x) {
-  auto& [from, key, epoch, actors] = x;
-  return f(from, key, epoch, actors);
+  auto& [from, key, view, actors] = x;
+  return f(from, key, view, actors);
 }
 
 /// Tells an actor what one gateway holds there: older holds of that gateway that are not listed are

@@ -1,6 +1,7 @@
 #include "policy/breaker.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace echelon::policy {
 
@@ -114,6 +115,22 @@ void breaker::load(const breaker_memory& x, time_point now) {
   successes_ = x.successes;
   open_until_ = now + duration{x.open_for_ns};
   benched_until_ = now + duration{x.benched_for_ns};
+}
+
+void breaker::tighten(const breaker_memory& x, time_point now) {
+  const auto strict = [](const breaker_memory& m) {
+    const auto state = static_cast<breaker_state>(std::min<std::uint8_t>(m.state, 2));
+    const int rank = state == breaker_state::open ? 2 : state == breaker_state::half_open ? 1 : 0;
+    return std::tuple{rank, m.open_for_ns, m.failures};
+  };
+  const auto own = save(now);
+  const auto benched = std::max(own.benched_for_ns, x.benched_for_ns);
+  // Whoever probed on the other side tells nobody here.
+  auto next = strict(own) < strict(x) ? x : own;
+  next.probes = 0;
+  next.successes = 0;
+  next.benched_for_ns = benched;
+  load(next, now);
 }
 
 void breaker::bench(time_point until) {

@@ -53,6 +53,9 @@ public:
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
   [[nodiscard]] breaker_memory save(time_point now) const;
   void load(const breaker_memory& x, time_point now);
+  /// Takes over what is stricter than this: open before half-open before closed, and the longer
+  /// one.
+  void tighten(const breaker_memory& x, time_point now);
 
 private:
   void open(time_point now);

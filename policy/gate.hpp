@@ -93,8 +93,9 @@ public:
   /// Starts from what gateways know after the owner before was lost: `held` are their holds,
   /// `started` their starts (with LLM tokens as units). All else that the limits allow counts as
   /// spent.
+  /// Of `breakers` the strictest goes on.
   void rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
-               time_point now);
+               const std::vector<breaker_memory>& breakers, time_point now);
   /// Drops what holds of this gateway (upper bits of the ids, see gateway_of) have grown older than
   /// `grace` and are not among `known` (sorted).
   void reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,

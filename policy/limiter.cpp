@@ -69,7 +69,9 @@ void sliding_window::expire(time_point now) {
 
 duration sliding_window::try_take(hold_id id, std::int64_t units, time_point now) {
   expire(now);
-  if (used_ + lent_ == 0 || used_ + lent_ + units <= settings_.max_units) {
+  // More than the window allows at all has it for itself.
+  if ((used_ + lent_ == 0 && settings_.max_units > 0)
+      || used_ + lent_ + units <= settings_.max_units) {
     entries_.push_back({now, id, units});
     used_ += units;
     return duration::zero();

@@ -25,14 +25,19 @@ class Authority:
     def _openssl(*command):
         subprocess.run(["openssl", *command], check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
-    def server(self, san, days=30, signed=True, on_name=None):
-        """A server's TLS context. `on_name(name)` is told each SNI and may return an alert."""
+    def files(self, san, days=30, signed=True):
+        """The PEM files of a certificate and of its key."""
         self.made += 1
         key, csr, pem, ext = (self._path(f"{self.made}.{x}") for x in ("key", "csr", "pem", "ext"))
         pathlib.Path(ext).write_text(f"subjectAltName={san}\n")
         self._openssl("req", *NEW_KEY, "-keyout", key, "-out", csr, "-subj", "/CN=up")
         by = ["-CA", self.ca, "-CAkey", self._path("ca.key"), "-CAcreateserial"] if signed else ["-signkey", key]
         self._openssl("x509", "-req", "-in", csr, *by, "-out", pem, "-days", str(days), "-extfile", ext)
+        return pem, key
+
+    def server(self, san, days=30, signed=True, on_name=None):
+        """A server's TLS context. `on_name(name)` is told each SNI and may return an alert."""
+        pem, key = self.files(san, days, signed)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem, key)
         if on_name:

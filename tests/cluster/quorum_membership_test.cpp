@@ -19,10 +19,10 @@ void check_whole(network& x, const std::vector<std::string>& names) {
   for (const auto& name : names) {
     INFO("node " << name);
     REQUIRE(x.nodes.count(name) == 1);
-    CHECK(names_of(x.nodes[name]->core.current()) == names);
+    CHECK(names_of(x.nodes[name]->core->current()) == names);
   }
   for (auto key : x.keys) {
-    const auto* owner = owner_of(x.nodes[names[0]]->core.current(), key);
+    const auto* owner = owner_of(x.nodes[names[0]]->core->current(), key);
     REQUIRE(owner != nullptr);
     CHECK(x.servers(key) == std::vector<std::string>{owner->node});
   }
@@ -113,7 +113,7 @@ TEST_CASE("a node that wakes from a freeze does not serve what others serve now"
   x.freeze("a", false);
   for (auto key : x.keys)
     CHECK(x.servers(key)
-          == std::vector<std::string>{owner_of(x.nodes["b"]->core.current(), key)->node});
+          == std::vector<std::string>{owner_of(x.nodes["b"]->core->current(), key)->node});
   x.run(5s);
   check_whole(x, {"a", "b", "c"});
   CHECK(x.violation.empty());
@@ -129,8 +129,8 @@ TEST_CASE("the minority of a split stops before the majority takes over, and joi
   x.run(10s);
   for (auto key : x.keys)
     CHECK(x.servers(key)
-          == std::vector<std::string>{owner_of(x.nodes["b"]->core.current(), key)->node});
-  CHECK(names_of(x.nodes["b"]->core.current()) == std::vector<std::string>{"b", "c"});
+          == std::vector<std::string>{owner_of(x.nodes["b"]->core->current(), key)->node});
+  CHECK(names_of(x.nodes["b"]->core->current()) == std::vector<std::string>{"b", "c"});
   x.cuts.clear();
   x.run(5s);
   check_whole(x, {"a", "b", "c"});
@@ -158,9 +158,9 @@ TEST_CASE("of two halves the one with the first node goes on", "[cluster]") {
 
 TEST_CASE("a node that leaves hands over and is gone from the quorum", "[cluster]") {
   three x;
-  x.nodes["b"]->core.leave();
+  x.nodes["b"]->core->leave();
   x.run(2s);
-  const auto& v = x.nodes["a"]->core.current();
+  const auto& v = x.nodes["a"]->core->current();
   CHECK(names_of(v) == std::vector<std::string>{"a", "c"});
   CHECK(v.size == 2);
   x.crash("b");
@@ -170,7 +170,7 @@ TEST_CASE("a node that leaves hands over and is gone from the quorum", "[cluster
 
 TEST_CASE("a stranger is refused with a reason, once", "[cluster]") {
   three x;
-  auto& core = x.nodes["a"]->core;
+  auto& core = *x.nodes["a"]->core;
   static_cast<void>(core.take_notes());
   messages::beat other;
   other.cluster = "another";

@@ -1,4 +1,4 @@
-#include "cluster/membership.hpp"
+#include "cluster/quorum_membership.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -21,22 +21,18 @@ bool excludes(const view& next, const member& x) {
 
 } // namespace
 
-membership::membership(membership_settings settings) : settings_(std::move(settings)) {
+quorum_membership::quorum_membership(membership_settings settings)
+    : settings_(std::move(settings)) {
   view_.size = std::max<std::uint32_t>(1, settings_.size);
 }
 
-bool membership::is_member() const {
-  const auto* x = find_member(view_, settings_.self.node);
-  return x != nullptr && *x == settings_.self;
-}
-
-bool membership::is_alive(const member& x, time_point now) const {
+bool quorum_membership::is_alive(const member& x, time_point now) const {
   if (x == settings_.self) return true;
   const auto i = peers_.find(x.node);
   return i != peers_.end() && i->second.who == x && now - i->second.heard < settings_.detection;
 }
 
-std::vector<member> membership::alive(time_point now) const {
+std::vector<member> quorum_membership::alive(time_point now) const {
   std::vector<member> found{settings_.self};
   for (const auto& [node, x] : peers_)
     if (is_alive(x.who, now)) found.push_back(x.who);
@@ -44,7 +40,7 @@ std::vector<member> membership::alive(time_point now) const {
   return found;
 }
 
-time_point membership::lease_until(time_point now) const {
+time_point quorum_membership::lease_until(time_point now) const {
   // Having agreed to a view without us, we may not act on the one before.
   if (!is_member() || excludes(accepted_value_, settings_.self)) return time_point{};
   // The latest moment such that a quorum has acknowledged beats sent then or later.
@@ -64,29 +60,41 @@ time_point membership::lease_until(time_point now) const {
   return time_point{};
 }
 
-void membership::send(const std::string& to, protocol_message what) {
+void quorum_membership::send(const std::string& to, protocol_message what) {
   outgoing_.push_back({to, std::move(what)});
 }
 
-void membership::note(const std::string& key, std::string text) {
+void quorum_membership::note(const std::string& key, std::string text) {
   if (noted_.insert(key).second) notes_.push_back(std::move(text));
 }
 
-std::vector<outgoing> membership::take_outgoing() {
+std::vector<outgoing> quorum_membership::take_outgoing() {
   return std::exchange(outgoing_, {});
 }
 
-std::vector<std::string> membership::take_notes() {
+std::vector<std::string> quorum_membership::take_notes() {
   return std::exchange(notes_, {});
 }
 
 /// Whoever starts again under its name must let the promises of its forgotten life run out.
-bool membership::may_vote(time_point now) const {
+bool quorum_membership::may_vote(time_point now) const {
+  if (aside_) return false;
   return is_member() || view_.size == 1 || (started_ && now - *started_ >= settings_.detection);
 }
 
+/// Whether all members live by this very view, or have another process in their place.
+bool quorum_membership::all_agree(time_point now) const {
+  return std::all_of(view_.members.begin(), view_.members.end(), [&](const auto& m) {
+    if (m.node == settings_.self.node) return true;
+    const auto i = peers_.find(m.node);
+    if (i == peers_.end() || !is_alive(i->second.who, now)) return false;
+    return i->second.who == m ? i->second.id == view_.id
+                              : i->second.who.incarnation > m.incarnation;
+  });
+}
+
 // Without a quorum for long, while others have one in views that this process is no part of.
-void membership::reset_if_forsaken(time_point now) {
+void quorum_membership::reset_if_forsaken(time_point now) {
   if (view_.epoch == 0 || now < lease_until(now)) {
     doubt_ = doubt_ || (view_.epoch > 0 && now - last_acted_ > settings_.detection);
     last_acted_ = now;
@@ -113,7 +121,7 @@ void membership::reset_if_forsaken(time_point now) {
   }
 }
 
-void membership::tick(time_point now) {
+void quorum_membership::tick(time_point now) {
   if (!started_) started_ = last_acted_ = now;
   reset_if_forsaken(now);
   std::erase_if(peers_,
@@ -125,7 +133,7 @@ void membership::tick(time_point now) {
   propose_if_due(now);
 }
 
-void membership::send_beats(time_point now) {
+void quorum_membership::send_beats(time_point now) {
   messages::beat x;
   x.cluster = settings_.cluster;
   x.from = settings_.self;
@@ -140,11 +148,11 @@ void membership::send_beats(time_point now) {
   send({}, std::move(x)); // To everyone that there is a way to.
 }
 
-void membership::receive(const protocol_message& x, time_point now) {
+void quorum_membership::receive(const protocol_message& x, time_point now) {
   std::visit([&](const auto& m) { on(m, now); }, x);
 }
 
-void membership::on(const messages::beat& x, time_point now) {
+void quorum_membership::on(const messages::beat& x, time_point now) {
   if (x.from == settings_.self) return;
   const auto who = "node '" + x.from.node + "' at " + x.from.address;
   if (x.cluster != settings_.cluster)
@@ -168,6 +176,7 @@ void membership::on(const messages::beat& x, time_point now) {
   p.leaving = p.leaving || x.leaving; // A process that leaves does not come back.
   p.origin = x.origin;
   p.epoch = x.epoch;
+  p.id = x.id;
   p.config = x.config;
   p.acts = x.acts;
   if (x.config != settings_.config)
@@ -190,7 +199,7 @@ void membership::on(const messages::beat& x, time_point now) {
   send(x.from.node, std::move(ack));
 }
 
-void membership::on(const messages::beat_ack& x, time_point) {
+void quorum_membership::on(const messages::beat_ack& x, time_point) {
   const auto i = peers_.find(x.from.node);
   // Only in the same view: quorums of two views need not share a node.
   if (i == peers_.end() || i->second.who != x.from || !x.counts || x.id != view_.id) return;
@@ -200,27 +209,27 @@ void membership::on(const messages::beat_ack& x, time_point) {
 }
 
 /// Whether we may not say that it counts: a view without it may be agreed by our own consent.
-bool membership::withheld(const member& x, time_point now) const {
+bool quorum_membership::withheld(const member& x, time_point now) const {
   if (excludes(accepted_value_, x)) return true;
   const auto i = withheld_.find(x);
   return i != withheld_.end() && now - i->second < settings_.detection;
 }
 
 /// Brings a node that is behind up to date: view by view, or the newest if it has none.
-void membership::teach(const std::string& node, std::uint64_t epoch) {
+void quorum_membership::teach(const std::string& node, std::uint64_t epoch) {
   if (epoch == 0) return send(node, messages::view_agreed{view_});
   for (const auto& x : history_)
     if (x.epoch > epoch) send(node, messages::view_agreed{x});
 }
 
-bool membership::votes(const std::string& node) const {
+bool quorum_membership::votes(const std::string& node) const {
   const auto& all = view_.voters;
   return view_.epoch == 0 || std::find(all.begin(), all.end(), node) != all.end();
 }
 
 /// Who decides on the next view: the processes that bear the names of its voters now; before the
 /// first view, everyone that has none either.
-std::vector<member> membership::electorate() const {
+std::vector<member> quorum_membership::electorate() const {
   std::vector<member> found;
   if (votes(settings_.self.node)) found.push_back(settings_.self);
   for (const auto& [node, x] : peers_)
@@ -229,14 +238,15 @@ std::vector<member> membership::electorate() const {
   return found;
 }
 
-bool membership::enough(const std::set<std::string>& nodes) const {
+bool quorum_membership::enough(const std::set<std::string>& nodes) const {
   return view_.epoch > 0 ? is_quorum(view_, nodes) : 2 * nodes.size() > view_.size;
 }
 
 /// The view that should come next, as far as this node sees; nothing if all is well.
-std::optional<view> membership::wanted(time_point now) const {
+std::optional<view> quorum_membership::wanted(time_point now) const {
   // What may have been agreed with our consent comes first.
   if (accepted_.round > 0) return accepted_value_;
+  if (settings_.unanimous && !all_agree(now)) return std::nullopt;
   view next = view_;
   next.before = view_.members;
   next.epoch = view_.epoch + 1;
@@ -269,6 +279,8 @@ std::optional<view> membership::wanted(time_point now) const {
       if (joins && is_alive(x.who, now) && !x.leaving && (x.epoch == 0 || x.origin == view_.origin))
         next.members.push_back(x.who);
     }
+    // The one voter that there is may have started again: nobody else could take it in.
+    if (!is_member() && !leaving_) next.members.push_back(settings_.self);
     if (next.members.empty()) return std::nullopt; // The last one just ends.
     if (next.left.empty() && next.members.size() == view_.members.size()) {
       auto same = next.members;
@@ -294,7 +306,7 @@ std::optional<view> membership::wanted(time_point now) const {
   return next;
 }
 
-void membership::propose_if_due(time_point now) {
+void quorum_membership::propose_if_due(time_point now) {
   if (!votes(settings_.self.node) || !may_vote(now)) return;
   auto next = wanted(now);
   if (!next) {
@@ -325,7 +337,7 @@ void membership::propose_if_due(time_point now) {
   }
 }
 
-void membership::on(const messages::prepare_view& x, time_point now) {
+void quorum_membership::on(const messages::prepare_view& x, time_point now) {
   if (x.to != settings_.self || !may_vote(now)) return;
   if (x.epoch <= view_.epoch) return teach(x.from.node, x.epoch - 1);
   if (x.epoch != view_.epoch + 1 || x.origin != view_.origin || x.number < promised_) return;
@@ -337,7 +349,7 @@ void membership::on(const messages::prepare_view& x, time_point now) {
     send(x.from.node, std::move(reply));
 }
 
-void membership::on(const messages::promise_view& x, time_point now) {
+void quorum_membership::on(const messages::promise_view& x, time_point now) {
   if (!proposal_ || proposal_->accepting || x.number != proposal_->number
       || x.epoch != view_.epoch + 1)
     return;
@@ -363,9 +375,9 @@ void membership::on(const messages::promise_view& x, time_point now) {
   }
 }
 
-void membership::on(const messages::accept_view& x, time_point now) {
+void quorum_membership::on(const messages::accept_view& x, time_point now) {
   if (x.to != settings_.self || !may_vote(now) || x.value.epoch != view_.epoch + 1
-      || x.number < promised_)
+      || x.number < promised_ || (settings_.unanimous && !all_agree(now)))
     return;
   // Whom we told that it counts must have had the time to stop.
   bool early = false;
@@ -385,7 +397,7 @@ void membership::on(const messages::accept_view& x, time_point now) {
     send(x.from.node, std::move(reply));
 }
 
-void membership::on(const messages::view_accepted& x, time_point) {
+void quorum_membership::on(const messages::view_accepted& x, time_point) {
   if (!proposal_ || x.number != proposal_->number || x.epoch != view_.epoch + 1) return;
   proposal_->accepted.insert(x.from.node);
   if (!enough(proposal_->accepted)) return;
@@ -397,12 +409,12 @@ void membership::on(const messages::view_accepted& x, time_point) {
       if (m != settings_.self) send(m.node, messages::view_agreed{agreed});
 }
 
-void membership::on(const messages::view_agreed& x, time_point) {
+void quorum_membership::on(const messages::view_agreed& x, time_point) {
   const bool next = x.value.epoch == view_.epoch + 1 && x.value.origin == view_.origin;
   if (next || (view_.epoch == 0 && x.value.epoch > 0)) adopt(x.value);
 }
 
-void membership::adopt(const view& x) {
+void quorum_membership::adopt(const view& x) {
   view_ = x;
   fresh_.push_back(x);
   // Their last beat may not have said so yet.

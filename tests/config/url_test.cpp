@@ -1,0 +1,21 @@
+#include "config/url.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace echelon::config::test {
+
+TEST_CASE("endpoints are split into scheme, host and port, and what is none is refused") {
+  CHECK(split_endpoint("http://10.0.0.1:2379") == endpoint{false, "10.0.0.1", 2379});
+  CHECK(split_endpoint("https://etcd-1.local:443/") == endpoint{true, "etcd-1.local", 443});
+  CHECK(split_endpoint("localhost:1") == endpoint{false, "localhost", 1});
+  CHECK(split_endpoint("https://[::1]:65535") == endpoint{true, "::1", 65535});
+  for (const auto* wrong : {"", "http://", "h", "http://h", "h:0", "h:65536", "h:x", "ftp://h:1",
+                            "http://h:1/path", "http://a b:1", "[::1:1", "[x]:1", "::1:1"}) {
+    INFO(wrong);
+    CHECK_FALSE(split_endpoint(wrong));
+  }
+  for (const auto* url : {"http://10.0.0.1:2379", "https://[::1]:65535"})
+    CHECK(split_endpoint(url)->url() == url);
+}
+
+} // namespace echelon::config::test
