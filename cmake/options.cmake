@@ -9,12 +9,12 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
 option(ECHELON_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
-option(ECHELON_PYTHON "Build the Python package" ${PROJECT_IS_TOP_LEVEL})
+option(ECHELON_PYTHON_PACKAGE "Build the Python package" ${PROJECT_IS_TOP_LEVEL})
 set(ECHELON_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
 
 # Python itself is not built with sanitizers.
 if(ECHELON_SANITIZE)
-  set(ECHELON_PYTHON OFF)
+  set(ECHELON_PYTHON_PACKAGE OFF)
 endif()
 
 find_program(ECHELON_CCACHE ccache)
