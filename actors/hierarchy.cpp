@@ -60,6 +60,15 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
   return id;
 }
 
+// Also actors that are not on the route: a pool or tier chose them.
+void hierarchy::give_back(const policy::ask_admission& x, const policy::admission_answer& answer) {
+  auto all = x.route;
+  for (const auto actor : answer.trail)
+    if (std::find(all.begin(), all.end(), actor) == all.end()) all.push_back(actor);
+  for (const auto actor : all)
+    tell({actor, {x.hold, policy::outcome::neutral, true, -1, {}}, 0});
+}
+
 hierarchy::token hierarchy::wait(const policy::wait_turn& x,
                                  std::function<void(policy::refusal)> then) {
   const auto now = policy::clock::now();

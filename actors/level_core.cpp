@@ -94,7 +94,13 @@ std::optional<std::size_t> level_core::member_on(const std::vector<path_id>& rou
 
 std::optional<messages::admit_reply> level_core::choose_member(messages::admit_request& msg,
                                                                time_point now) {
-  auto take = [&](std::size_t i) { passes_[msg.hold][i] = ejections_[i].pass(now); };
+  auto take = [&](std::size_t i) {
+    auto& mine = passes_[msg.hold];
+    // It asks again, and what it gave back before did not arrive.
+    if (const auto old = mine.find(i); old != mine.end())
+      ejections_[i].report(old->second, outcome::neutral, now);
+    mine[i] = ejections_[i].pass(now);
+  };
   if (!msg.route.empty()) {
     const auto i = member_on(msg.route);
     if (!i) return std::nullopt;

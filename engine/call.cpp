@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace echelon::engine {
 
@@ -151,8 +152,10 @@ asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
     const bool again =
         answer.why == policy::refusal::unavailable && router_.hierarchy().clustered() && !gone_;
     if (!again || clock::now() + pause >= limit) co_return answer;
-    for (const auto actor : x.route)
-      router_.hierarchy().tell({actor, {x.hold, policy::outcome::neutral, true, -1, {}}, 0});
+    router_.hierarchy().give_back(x, answer);
+    const auto fresh = router_.hierarchy().new_hold();
+    dispatch_->renew_hold(std::exchange(x.hold, fresh), fresh);
+    flush();
     co_await sleep(clock::now() + pause);
     if (gone_) {
       answer.trail.clear();

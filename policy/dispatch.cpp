@@ -21,14 +21,22 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   if (plan_->rotates && !ordered_ && !x.members.empty()) apply_member_order(x.members);
   auto& seen = visits_[at_];
   if (seen.order.empty() && !x.order.empty()) seen.order = x.order;
-  if (x.why == refusal::unavailable)
-    // Whoever granted before the chain broke must give it back.
-    for (auto actor : asked)
-      release(actor, outcome::neutral, true);
-  for (auto actor : x.trail) {
-    held_.push_back({actor, hold_});
+  for (auto actor : x.trail)
     std::erase(tickets_, actor); // A ticket became a permit.
-    if (actor == plan_->pool) held_member_ = stages_[at_].pool_member;
+  if (x.why == refusal::unavailable) {
+    // Whoever granted before the chain broke must give it back, and is asked again.
+    for (auto actor : asked) {
+      release(actor, outcome::neutral, true);
+      std::erase(tickets_, actor);
+    }
+    for (auto actor : x.trail)
+      if (std::find(asked.begin(), asked.end(), actor) == asked.end())
+        release(actor, outcome::neutral, true);
+  } else {
+    for (auto actor : x.trail) {
+      held_.push_back({actor, hold_});
+      if (actor == plan_->pool) held_member_ = stages_[at_].pool_member;
+    }
   }
   if (x.why == refusal::none) {
     drop_tickets();
@@ -39,11 +47,17 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
       release_from(0, outcome::neutral, true);
       return finish({give_up::kind::unavailable, {}, refusal::unavailable}, now);
     }
+    if (now >= terms_.deadline) {
+      // The answer was long on its way: nothing is sent any more.
+      release_from(0, outcome::neutral, true);
+      return finish({give_up::kind::deadline, {}, refusal::none}, now);
+    }
     if (last_attempt_stage_ ? at_ != *last_attempt_stage_ : at_ != 0) ++moves_;
     if (seen.attempts > 0 && !free_move(at_, *model)) ++seen.retries;
     ++seen.attempts;
     ++tries_[model->id];
     ++attempts_;
+    vain_turns_ = 0;
     last_attempt_stage_ = at_;
     model_ = model->id;
     live_ = true;
@@ -93,6 +107,7 @@ action dispatch::on_turn(refusal why, time_point now) {
   waiting_ = false;
   if (why == refusal::none) {
     tickets_.push_back(actor);
+    ++vain_turns_;
     note(now, "turn", name(actor), "a permit is free");
     begin_pass();
     return next_candidate(now);
@@ -171,7 +186,8 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
 /// The next attempt in the stage of the one that failed, if there is one.
 std::optional<action> dispatch::try_here(const attempt_result& x, time_point now) {
   auto& seen = visits_[at_];
-  if (seen.left) return std::nullopt; // A cause leads elsewhere.
+  // A cause leads elsewhere, or there is no time left.
+  if (seen.left || now >= terms_.deadline) return std::nullopt;
   while (const auto* next = pick(at_)) {
     if (tries_.count(next->id) == 0) return ask_stage(at_, next->id);
     // The same model again: full jitter over a doubling base; Retry-After is the floor.

@@ -120,6 +120,9 @@ public:
            hold_id hold, std::uint64_t seed);
 
   [[nodiscard]] action begin(time_point now);
+  /// The pending ask of `old` is put again under a fresh id: a late answer to the first one must
+  /// not end what the second takes. What the first took is given back by whoever asks.
+  void renew_hold(hold_id old, hold_id fresh);
   [[nodiscard]] action on_admission(const admission_answer& x, time_point now);
   /// The wait ended: with a ticket (none), or without (queue_full, open, benched, unavailable), or
   /// by its deadline (saturated).
@@ -251,6 +254,7 @@ private:
   std::vector<holding> held_;  // Top down.
   std::optional<hedge> hedge_;
   path_id held_member_ = 0;                    // Member that the pool's hold is for.
+  std::uint32_t vain_turns_ = 0;               // In a row, that led to no attempt.
   std::vector<path_id> tickets_;               // Actors that keep a permit for us.
   std::set<std::pair<path_id, path_id>> told_; // Levels (and pool members) told of a failure.
   std::set<path_id> charged_;                  // Levels that count requests and were paid.

@@ -194,8 +194,20 @@ void dispatch::apply_member_order(const std::vector<path_id>& members) {
 
 action dispatch::exhausted(time_point now) {
   release_from(0, outcome::neutral, true);
-  if (!saturated_.empty()) return wait_for_room(now);
-  return retry_later(now);
+  if (saturated_.empty()) return retry_later(now);
+  // Two that wait at two levels of one branch can swap their turns for ever: one must stand back.
+  constexpr std::uint32_t patience = 3, most = 6;
+  if (vain_turns_ > patience) {
+    const duration longest =
+        std::chrono::milliseconds{1LL << std::min(vain_turns_ - patience, most)};
+    const auto when =
+        now + duration{std::uniform_int_distribution<std::int64_t>{1, longest.count()}(random_)};
+    if (when < terms_.deadline) {
+      drop_tickets();
+      return sleep_until{when};
+    }
+  }
+  return wait_for_room(now);
 }
 
 // Second pass: wait where the preferred candidate was full. Actors are acquired top down: a ticket

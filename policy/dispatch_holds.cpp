@@ -65,6 +65,15 @@ void dispatch::drop_tickets() {
   tickets_.clear();
 }
 
+void dispatch::renew_hold(hold_id old, hold_id fresh) {
+  if (hedge_ && hedge_->hold == old) {
+    hedge_->hold = fresh;
+    return;
+  }
+  drop_tickets();
+  hold_ = fresh;
+}
+
 actor_release dispatch::failure_release(failure_class kind, std::optional<duration> retry_after,
                                         std::int64_t tokens, bool of_hedge) {
   const auto rule = rule_of(kind);

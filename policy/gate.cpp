@@ -1,6 +1,7 @@
 #include "policy/gate.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace echelon::policy {
 
@@ -39,6 +40,9 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
   if (queue_.size() > 0) queue_.remove(ask.id);
   const auto ticket = holds_.find(ask.id);
   const bool has_ticket = ticket != holds_.end();
+  // Who asks again has given up what it held, if its release did not arrive: a probe's slot too.
+  if (has_ticket && !ticket->second.ticket)
+    breaker_.report(std::exchange(ticket->second.pass, {}), outcome::neutral, now);
   const auto refuse = [&](refusal why, duration wait) {
     if (has_ticket) holds_.erase(ticket);
     ++refused_;

@@ -229,3 +229,18 @@ TEST_CASE("holds of gateways that are out are dropped in time, whoever they were
   CHECK(x.holds(of(1)));
   CHECK_FALSE(x.holds(of(2)));
 }
+
+TEST_CASE("who asks again under its id while a probe of its own is out does not keep the slot",
+          "[gate]") {
+  gate_settings settings;
+  settings.breaker = {1, 2s, 1};
+  gate x{settings, t0};
+  REQUIRE(x.admit({1, true, 0}, t0).admitted());
+  x.release({1, outcome::failure, false, -1, {}}, t0);
+  const auto later = t0 + 3s;
+  REQUIRE(x.admit({2, true, 0}, later).admitted());
+  // Its release was lost, and it asks again: refused while the slot is taken, or let through anew.
+  static_cast<void>(x.admit({2, true, 0}, later));
+  x.release({2, outcome::success, false, -1, {}}, later);
+  CHECK(x.admit({3, true, 0}, later).admitted());
+}
