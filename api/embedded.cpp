@@ -6,7 +6,6 @@
 #include "api/logging.hpp"
 #include "api/reactors.hpp"
 #include "config/cluster_overrides.hpp"
-#include "config/log.hpp"
 #include "engine/body_reader.hpp"
 #include "engine/call.hpp"
 #include "engine/chat_checks.hpp"
@@ -100,7 +99,7 @@ public:
 
   CallHandle start(call_spec what, std::shared_ptr<listener> to) override {
     const auto id =
-        what.options.request_id.empty() ? engine::new_request_id() : what.options.request_id;
+        what.options.request_id.empty() ? providers::make_id("req_") : what.options.request_id;
     std::optional<LlmError> refused;
     if (reactors_elsewhere()) {
       refused = forked_error(id);
@@ -122,9 +121,7 @@ public:
     }
     // Without the lock: the listener may call again.
     to->failed(std::move(*refused));
-    auto none = std::make_shared<CallHandle::impl>();
-    none->cancel = [] {};
-    return CallHandle{std::move(none)};
+    return {};
   }
 
   void check_target(const std::string& target) const override {

@@ -96,13 +96,11 @@ reactors::~reactors() {
 
 CallHandle reactors::run(std::string request_id, std::shared_ptr<listener> to, work what) {
   auto& x = *impl_;
-  auto handle = std::make_shared<CallHandle::impl>();
   std::unique_lock guard{x.mutex};
   if (x.stopping) {
     guard.unlock();
     to->failed(cancelled_error(ErrorKind::shut_down, request_id));
-    handle->cancel = [] {};
-    return CallHandle{std::move(handle)};
+    return {};
   }
   auto& home = *x.all[x.next++ % x.all.size()];
   const auto call = std::make_shared<running_call>(home.io.get_executor(), home.way,
@@ -112,6 +110,7 @@ CallHandle reactors::run(std::string request_id, std::shared_ptr<listener> to, w
     self->begin(home, call, std::move(what));
   });
   guard.unlock();
+  auto handle = std::make_shared<CallHandle::impl>();
   // Does not keep the call: its caller hears of the end when it is over.
   handle->cancel = [weak = std::weak_ptr{call}, way = home.way] {
     way->post([weak] {

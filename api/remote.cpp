@@ -232,7 +232,7 @@ public:
     const auto& key = what.options.client_key.empty() ? options_.api_key : what.options.client_key;
     if (!key.empty()) headers.emplace_back("authorization", "Bearer " + key);
     const auto id =
-        what.options.request_id.empty() ? engine::new_request_id() : what.options.request_id;
+        what.options.request_id.empty() ? providers::make_id("req_") : what.options.request_id;
     headers.emplace_back("x-request-id", id);
     std::vector<std::string> fallback;
     std::string target;

@@ -2,10 +2,6 @@
 
 #include "config/topology.hpp"
 
-#include <fmt/format.h>
-
-#include <random>
-
 namespace echelon::engine {
 
 router::router(config::router_config_ptr config, loader load, actor_home where)
@@ -107,11 +103,6 @@ void router::reload_apart(std::function<void(reload_result)> then) {
   const std::lock_guard guard{one_at_a_time};
   if (reloading_.joinable()) reloading_.join();
   reloading_ = std::thread{[this, then = std::move(then)] { then(reload()); }};
-}
-
-std::string new_request_id() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return fmt::format("req_{:016x}{:08x}", random(), static_cast<std::uint32_t>(random()));
 }
 
 } // namespace echelon::engine

@@ -112,7 +112,4 @@ struct in_flight_guard {
   router& of;
 };
 
-/// `req_` and 24 random hexadecimal digits. Unique, not secret.
-[[nodiscard]] std::string new_request_id();
-
 } // namespace echelon::engine

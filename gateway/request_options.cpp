@@ -1,6 +1,7 @@
 #include "gateway/request_options.hpp"
 
 #include "config/inline_node.hpp"
+#include "providers/json_read.hpp"
 
 #include <fmt/format.h>
 
@@ -21,7 +22,7 @@ std::string request_id(const http_message& m) {
            || c == '_' || c == '.' || c == ':';
   };
   if (given.empty() || given.size() > 128 || !std::all_of(given.begin(), given.end(), fine))
-    return engine::new_request_id();
+    return providers::make_id("req_");
   return std::string{given};
 }
 

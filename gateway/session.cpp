@@ -5,6 +5,7 @@
 #include "gateway/auth.hpp"
 #include "gateway/http_recipient.hpp"
 #include "gateway/request_options.hpp"
+#include "providers/json_read.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -42,7 +43,7 @@ const front* front_of(std::string_view path) {
 
 asio::awaitable<void> refuse(connection& client, const front& api, api_error error,
                              header_fields more) {
-  const auto id = engine::new_request_id();
+  const auto id = providers::make_id("req_");
   more.emplace_back("x-request-id", id);
   const auto body = api.error_body(error, id);
   co_await write_answer(client, error.status, "application/json", more, body);

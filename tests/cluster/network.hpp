@@ -5,14 +5,28 @@
 #include "cluster/quorum_membership.hpp"
 #include "cluster/tenancy.hpp"
 
+#include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <queue>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace echelon::test {
+
+/// First and last seed of a property: ECHELON_SEED runs one alone, ECHELON_SEEDS changes how many.
+inline std::pair<std::uint64_t, std::uint64_t> seeds_to_run(std::uint64_t usual) {
+  const auto number = [](const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text ? std::strtoull(text, nullptr, 10) : otherwise;
+  };
+  const auto one = number("ECHELON_SEED", 0);
+  if (one != 0) return {one, one};
+  return {1, number("ECHELON_SEEDS", usual)};
+}
 
 using namespace std::chrono_literals;
 using namespace cluster;

@@ -3,7 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <deque>
 
 namespace echelon::test {
@@ -238,15 +237,9 @@ TEST_CASE("a node that leaves while it is cut off goes to no side", "[cluster][s
   CHECK(parts_of(x) == parts{{2, 3}});
 }
 
-// ECHELON_SEED runs one seed alone, ECHELON_SEEDS changes how many are run.
 TEST_CASE("through splits, crashes, freezes and loss no limit is exceeded, and all heals",
           "[cluster][scale][properties]") {
-  const auto number = [](const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : otherwise;
-  };
-  const auto one = number("ECHELON_SEED", 0);
-  const auto first = one != 0 ? one : 1, last = one != 0 ? one : number("ECHELON_SEEDS", 300);
+  const auto [first, last] = seeds_to_run(300);
   for (auto seed = first; seed <= last; ++seed) {
     INFO("seed " << seed);
     std::mt19937_64 random{seed};
