@@ -41,27 +41,13 @@ std::shared_ptr<providers::simulator_engine> simulator_of(const FactoryOptions& 
 /// Reads the sources of a ConfigManager again, with this process's place in the cluster.
 engine::router::loader loader_of(const std::shared_ptr<ConfigManager::impl>& from,
                                  const config::cluster_overrides& place) {
-  engine::router::loader load;
-  load.read = [from](engine::router::files& to, std::vector<std::string>& messages) {
-    if (from->path.empty()) {
+  auto load = engine::make_loader(from->path, from->how,
+                                  [place](config::RouterConfig& to) { config::apply(place, to); });
+  if (from->path.empty())
+    load.read = [from](engine::router::files& to, std::vector<std::string>&) {
       to = from->sources;
       return true;
-    }
-    const auto faults = config::read_sources(from->path, to);
-    for (const auto& x : faults)
-      messages.push_back(config::to_string(x));
-    return faults.empty();
-  };
-  load.parse = [from, place](const engine::router::files& files,
-                             std::vector<std::string>& messages) -> config::router_config_ptr {
-    const auto result = config::load_sources(files, from->how);
-    for (const auto& x : result.diagnostics)
-      messages.push_back(config::to_string(x));
-    if (!result.config) return nullptr;
-    auto changed = std::make_shared<config::RouterConfig>(*result.config);
-    config::apply(place, *changed);
-    return changed;
-  };
+    };
   return load;
 }
 

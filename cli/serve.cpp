@@ -77,28 +77,14 @@ int serve(const serve_options& options) {
   raise_descriptor_limit();
   config::load_options how;
   how.simulate = options.simulate;
-  engine::router::loader load;
-  load.read = [options](engine::router::files& to, std::vector<std::string>& messages) {
-    const auto faults = config::read_sources(options.config, to);
-    for (const auto& x : faults)
-      messages.push_back(config::to_string(x));
-    return faults.empty();
-  };
-  load.parse = [place, how, host,
-                port](const engine::router::files& from,
-                      std::vector<std::string>& messages) -> config::router_config_ptr {
-    const auto result = config::load_sources(from, how);
-    for (const auto& x : result.diagnostics)
-      messages.push_back(config::to_string(x));
-    if (!result.config) return nullptr;
-    auto changed = std::make_shared<config::RouterConfig>(*result.config);
-    if (!host.empty()) {
-      changed->server.host = host;
-      changed->server.port = port;
-    }
-    config::apply(place, *changed);
-    return changed;
-  };
+  const auto load =
+      engine::make_loader(options.config, how, [place, host, port](config::RouterConfig& to) {
+        if (!host.empty()) {
+          to.server.host = host;
+          to.server.port = port;
+        }
+        config::apply(place, to);
+      });
   std::vector<std::string> messages;
   engine::router::files found;
   const bool readable = load.read(found, messages);
@@ -111,7 +97,7 @@ int serve(const serve_options& options) {
     return readable ? 1 : 2;
   }
   try {
-    engine::router router{std::move(config), std::move(load)};
+    engine::router router{std::move(config), load};
     router.chaos = options.chaos;
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     if (options.watch) server.watch(options.config);

@@ -105,4 +105,27 @@ void router::reload_apart(std::function<void(reload_result)> then) {
   reloading_ = std::thread{[this, then = std::move(then)] { then(reload()); }};
 }
 
+router::loader make_loader(const std::filesystem::path& path, const config::load_options& how,
+                           std::function<void(config::RouterConfig&)> change) {
+  router::loader load;
+  load.read = [path](router::files& to, std::vector<std::string>& messages) {
+    const auto faults = config::read_sources(path, to);
+    for (const auto& x : faults)
+      messages.push_back(config::to_string(x));
+    return faults.empty();
+  };
+  load.parse = [how, change = std::move(change)](
+                   const router::files& from,
+                   std::vector<std::string>& messages) -> config::router_config_ptr {
+    const auto result = config::load_sources(from, how);
+    for (const auto& x : result.diagnostics)
+      messages.push_back(config::to_string(x));
+    if (!result.config) return nullptr;
+    auto changed = std::make_shared<config::RouterConfig>(*result.config);
+    change(*changed);
+    return changed;
+  };
+  return load;
+}
+
 } // namespace echelon::engine

@@ -13,6 +13,7 @@
 #include "providers/key_ring.hpp"
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -111,5 +112,10 @@ struct in_flight_guard {
   in_flight_guard& operator=(const in_flight_guard&) = delete;
   router& of;
 };
+
+/// Reads the files of `path`; each configuration is a copy that `change` has seen.
+[[nodiscard]] router::loader make_loader(const std::filesystem::path& path,
+                                         const config::load_options& how,
+                                         std::function<void(config::RouterConfig&)> change);
 
 } // namespace echelon::engine
