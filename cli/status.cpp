@@ -54,8 +54,9 @@ std::string table(const json& state) {
     if (cluster->value("partition", "strict") == "scale")
       text += "with " + share + " of each limit: ";
     for (const auto& m : cluster->value("members", json::array()))
-      text += fmt::format("{} ({}{}) ", m.value("node", "?"), m.value("address", "?"),
-                          m.value("heard", false) ? "" : ", not heard");
+      text += fmt::format("{} ({}{}{}) ", m.value("node", "?"), m.value("address", "?"),
+                          m.value("heard", false) ? "" : ", not heard",
+                          m.value("same_config", true) ? "" : ", ANOTHER CONFIGURATION");
     text += '\n';
   }
   text += fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}  {}\n", "ACTOR", "NODE",

@@ -33,6 +33,13 @@ std::vector<member> etcd_membership::alive(time_point) const {
   return found;
 }
 
+std::set<std::string> etcd_membership::differing() const {
+  std::set<std::string> found;
+  for (const auto& [node, x] : seen_)
+    if (x.what.config != settings_.config) found.insert(node);
+  return found;
+}
+
 void etcd_membership::note(const std::string& key, std::string text) {
   if (noted_.insert(key).second) notes_.push_back(std::move(text));
 }

@@ -66,6 +66,7 @@ public:
   [[nodiscard]] time_point lease_until(time_point now) const override;
   /// Whose key was in etcd when it was read last.
   [[nodiscard]] std::vector<messages::member> alive(time_point now) const override;
+  [[nodiscard]] std::set<std::string> differing() const override;
   [[nodiscard]] const membership_settings& settings() const override { return settings_; }
 
 private:

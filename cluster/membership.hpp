@@ -11,6 +11,7 @@
 #include "policy/share.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -85,6 +86,8 @@ public:
   [[nodiscard]] virtual time_point lease_until(time_point now) const = 0;
   /// Everyone known to live, this node among them. Sorted.
   [[nodiscard]] virtual std::vector<messages::member> alive(time_point now) const = 0;
+  /// Names of nodes, heard of by now or before, whose configuration means something else than ours.
+  [[nodiscard]] virtual std::set<std::string> differing() const = 0;
   [[nodiscard]] virtual const membership_settings& settings() const = 0;
   /// What part of each limit the members of current() may use together.
   [[nodiscard]] virtual policy::share part() const { return {}; }

@@ -2,6 +2,7 @@
 
 #include "cluster/desk.hpp"
 #include "cluster/etcd_member.hpp"
+#include "cluster/links.hpp"
 #include "cluster/office.hpp"
 #include "cluster/scaled_membership.hpp"
 #include "config/log.hpp"
@@ -182,6 +183,7 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
   };
   own.self.address = address(x.settings.port);
   setup.seeds.erase(own.self.address);
+  const auto detection = own.detection;
   own.size = static_cast<std::uint32_t>(setup.seeds.size() + 1);
   x.office = x.system.spawn(cluster::office, std::move(setup));
   *target = x.office;
@@ -191,6 +193,7 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
   if (!bound)
     throw std::runtime_error("cannot listen for the cluster at " + address(x.settings.port) + ": "
                              + x.system.render(bound.error()));
+  end_silent_links(*bound, detection);
   log().info("cluster '{}': node '{}' listens at {}{}", x.settings.name,
              x.settings.node.empty() ? host_name() : x.settings.node, address(*bound),
              tls ? ", TLS" : "");
@@ -256,6 +259,7 @@ node_status node::status() const {
   return {r.self,
           r.view,
           r.heard,
+          r.differing,
           r.acts,
           etcd ? "etcd" : "static",
           scales ? "scale" : "strict",

@@ -23,6 +23,7 @@ struct node_status {
   messages::member self;
   messages::view view;
   std::set<std::string> heard;         ///< Nodes heard within the detection time.
+  std::set<std::string> differing;     ///< Nodes whose configuration means something else.
   bool acts = false;                   ///< It is a member and has its quorum, or its lease.
   std::string membership;              ///< `static` or `etcd`.
   std::string partition;               ///< `strict` or `scale`.

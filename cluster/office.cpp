@@ -1,5 +1,6 @@
 #include "cluster/office.hpp"
 
+#include "cluster/links.hpp"
 #include "config/log.hpp"
 #include "config/url.hpp"
 
@@ -39,6 +40,10 @@ void office_state::begin(caf::event_based_actor* self, office_setup setup) {
       setup_.map->set_desk(x.first, {});
       return true;
     });
+  });
+  self_->set_exit_handler([this](const caf::exit_msg& msg) {
+    end_retained();
+    self_->quit(msg.reason);
   });
   self_->send(self_, tick_atom::value);
 }
@@ -103,13 +108,14 @@ void office_state::link(const std::string& address) {
                          "what listens there is no node of a cluster, or does not let us in ("
                              + self_->system().render(error) + ")");
   };
-  const auto greet = [this, address, refused](const caf::node_id&,
-                                              const caf::strong_actor_ptr& found,
-                                              const std::set<std::string>&) {
+  const auto greet = [this, address, port, refused](const caf::node_id&,
+                                                    const caf::strong_actor_ptr& found,
+                                                    const std::set<std::string>&) {
     if (!found) return refused(caf::sec::cannot_connect_to_node);
     const auto office = caf::actor_cast<caf::actor>(found);
     linked_[address] = office;
     self_->monitor(office);
+    end_silent_links(port, core_->settings().detection);
     self_->request(office, 2s, own())
         .then([this, office](const messages::introduction& x) { introduced(x, office); }, refused);
   };
@@ -206,6 +212,7 @@ void office_state::report() {
   x.handed_over = !core_->is_member() && retained_.empty() && started_.empty() && core_->let_go();
   const bool alone = x.view.members.size() < 2 && !core_->last_one_leaves();
   x.stays = core_->is_member() && (!x.acts || alone);
+  x.differing = core_->differing();
   x.heard.clear();
   for (const auto& m : core_->alive(now()))
     x.heard.insert(m.node);

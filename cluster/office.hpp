@@ -28,7 +28,8 @@ struct cluster_report {
   std::mutex mutex;
   messages::member self;
   messages::view view;
-  std::set<std::string> heard; ///< Nodes heard within the detection time.
+  std::set<std::string> heard;     ///< Nodes heard within the detection time.
+  std::set<std::string> differing; ///< Nodes that run another configuration.
   bool acts = false;
   policy::share part;
   bool handed_over = false; ///< After leave(): nothing is held for the others any more.
@@ -109,6 +110,7 @@ private:
   // office_places.cpp: what this node owns.
   void take_view(const messages::view& x);
   void take_topology(policy::topology_ptr x);
+  bool members_differ() const;
   void settle();
   void take_part();
   void scale_actors();
@@ -118,6 +120,7 @@ private:
   void forget_everything();
   void start_over();
   void end_actors();
+  void end_retained();
   void ask_around();
   void gather(policy::path_id key, std::function<void(std::vector<messages::actor_memory>)> then);
   void take_back(policy::path_id key);
@@ -167,6 +170,7 @@ private:
     time_point until{};
   };
   std::optional<running_round> round_;
+  bool differed_ = false; ///< Before the reload that is under way not all members ran the same.
   std::map<std::string, messages::prepare_reload> prepared_; ///< By node that asked.
   struct kept_breakers { ///< Of actors that lived here for one side.
     std::size_t missing = 0;

@@ -27,14 +27,27 @@ void office_state::take_topology(policy::topology_ptr x) {
       longest_attempt_ =
           std::max<duration>(longest_attempt_, std::min<duration>(stage.timeout, 120s));
   setup_.tree->inside().where->longest_attempt = longest_attempt_.count();
-  // What the configuration brought while we are in: nobody had it before.
+  // What the configuration brought while we are in. Members that had another one may have had it.
+  const bool anew = !std::exchange(differed_, false);
   for (const auto key : keys_)
     if (core_->is_member() && tenures_->find(key) == nullptr) {
       const auto* owner = owner_of(core_->current(), key);
-      if (owner != nullptr && *owner == core_->settings().self) tenures_->begin(key, now());
+      if (owner != nullptr && *owner == core_->settings().self) tenures_->begin(key, now(), anew);
     }
+  std::vector<path_id> dropped;
+  for (const auto& [key, t] : tenures_->all())
+    if (places_.count(key) == 0) dropped.push_back(key);
+  for (const auto key : dropped)
+    tenures_->released(key);
   if (!part_.whole()) scale_actors(); // It was brought to them as it is for the whole.
   settle();
+}
+
+bool office_state::members_differ() const {
+  const auto others = core_->differing();
+  const auto& members = core_->current().members;
+  return std::any_of(members.begin(), members.end(),
+                     [&](const auto& m) { return others.count(m.node) != 0; });
 }
 
 void office_state::take_view(const messages::view& x) {
@@ -160,6 +173,14 @@ void office_state::arrived() {
   caf::anon_send(setup_.desk, messages::apply_spec{});
 }
 
+/// Ends what was kept for heirs.
+void office_state::end_retained() {
+  for (const auto& [key, handles] : retained_)
+    for (const auto& handle : handles)
+      caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  retained_.clear();
+}
+
 /// Ends all actors that live here, with what they remember.
 void office_state::end_actors() {
   auto& family = *setup_.tree->inside().children;
@@ -167,11 +188,8 @@ void office_state::end_actors() {
     for (const auto id : places_[key])
       if (const auto handle = family.release(id))
         caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
-  for (const auto& [key, handles] : retained_)
-    for (const auto& handle : handles)
-      caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  end_retained();
   started_.clear();
-  retained_.clear();
   rebuilds_.clear();
   handed_.clear();
   gathering_.clear();
@@ -261,6 +279,11 @@ void office_state::take_handed(const messages::placement_handed& x) {
 void office_state::answer_holdings(const messages::ask_holdings& x) {
   // Only who lives by the same view asks nobody else any more.
   if (core_->current().id != x.view || breakers_->missing > 0) return;
+  // It will not ask for what we kept of it for an heir.
+  if (const auto* t = tenures_->find(x.key); t != nullptr && !t->owner) {
+    tenures_->released(x.key);
+    settle();
+  }
   messages::tell_holdings reply{core_->settings().self, x.key, x.view, {}};
   // Leases end with the owner that gave them; what they began is held at the new one.
   const auto& inside = setup_.tree->inside();

@@ -17,6 +17,7 @@ void office_state::carry_over() {
     const std::lock_guard guard{setup_.round->mutex};
     question.files = setup_.round->files;
   }
+  differed_ = members_differ();
   if (now() >= core_->lease_until(now())) r.faults.push_back("this node has no quorum");
   if (!part_.whole()) r.faults.push_back("the cluster is split, and all nodes must agree");
   for (const auto& m : core_->current().members)
@@ -58,6 +59,7 @@ void office_state::answer_prepare(const messages::prepare_reload& x) {
   else
     reply.faults = setup_.hooks.check(x.files);
   if (reply.faults.empty()) prepared_[x.from.node] = x;
+  differed_ = members_differ();
   tell(x.from.node, reply);
 }
 

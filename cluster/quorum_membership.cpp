@@ -40,6 +40,13 @@ std::vector<member> quorum_membership::alive(time_point now) const {
   return found;
 }
 
+std::set<std::string> quorum_membership::differing() const {
+  std::set<std::string> found;
+  for (const auto& [node, x] : peers_)
+    if (x.config != settings_.config) found.insert(node);
+  return found;
+}
+
 time_point quorum_membership::lease_until(time_point now) const {
   // Having agreed to a view without us, we may not act on the one before.
   if (!is_member() || excludes(accepted_value_, settings_.self)) return time_point{};

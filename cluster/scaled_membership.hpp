@@ -50,6 +50,7 @@ public:
   [[nodiscard]] std::vector<messages::member> alive(time_point now) const override {
     return inner_.alive(now);
   }
+  [[nodiscard]] std::set<std::string> differing() const override { return inner_.differing(); }
   [[nodiscard]] const membership_settings& settings() const override { return inner_.settings(); }
   [[nodiscard]] policy::share part() const override;
 

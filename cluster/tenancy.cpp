@@ -42,8 +42,9 @@ bool tenancy::serves(policy::path_id key) const {
   return x != nullptr && x->owner && x->is == standing::ready;
 }
 
-void tenancy::begin(policy::path_id key, policy::time_point now) {
-  all_.try_emplace(key, tenure{standing::ready, true, {}, {}, 0, now});
+void tenancy::begin(policy::path_id key, policy::time_point now, bool anew) {
+  const auto is = anew ? standing::ready : standing::rebuilding;
+  all_.try_emplace(key, tenure{is, true, {}, {}, 0, now});
 }
 
 void tenancy::settled(policy::path_id key) {

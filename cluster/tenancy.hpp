@@ -42,8 +42,9 @@ public:
   void lost(policy::path_id key);
   /// The state was handed over to its new owner.
   void released(policy::path_id key) { all_.erase(key); }
-  /// A placement that the configuration brought; nobody had it before.
-  void begin(policy::path_id key, policy::time_point now);
+  /// A placement that the configuration brought. `anew`: to all nodes at once, so nobody had it
+  /// before.
+  void begin(policy::path_id key, policy::time_point now, bool anew);
 
   [[nodiscard]] const tenure* find(policy::path_id key) const;
   /// This node owns it and has its state.

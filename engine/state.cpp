@@ -58,6 +58,7 @@ json cluster_json(const cluster::node& node) {
     members.push_back({{"node", m.node},
                        {"address", m.address},
                        {"heard", x.heard.count(m.node) != 0},
+                       {"same_config", x.differing.count(m.node) == 0},
                        {"self", m == x.self}});
   return {{"node", x.self.node},
           {"address", x.self.address},

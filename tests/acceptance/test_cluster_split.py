@@ -23,14 +23,8 @@ class SplitNodes(Nodes):
     def file(self, name):
         return pathlib.Path(self.folder.name, name)
 
-    def start(self, *names):
-        for name in names or self.names:
-            self.running[name] = self.case.serve(
-                {**self.settings, "cluster": self.cluster},
-                args=("--node", name, "--cluster-listen", f"127.0.0.1:{self.ports[name]}"),
-                env={"LD_PRELOAD": SHIM, "ECHELON_CUT": str(self.file(name))})
-        self.settle()
-        return self
+    def place(self, name):
+        return {**super().place(name), "env": {"LD_PRELOAD": SHIM, "ECHELON_CUT": str(self.file(name))}}
 
     def split(self, *sides):
         """Between these sides nothing passes any more; a file is replaced as a whole."""

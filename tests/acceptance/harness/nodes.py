@@ -34,11 +34,13 @@ class Nodes:
     def start(self, *names):
         """All of them, or those that are named; returns when each acts as a member of the same view."""
         for name in names or self.names:
-            self.running[name] = self.case.serve(
-                {**self.settings, "cluster": self.cluster},
-                args=("--node", name, "--cluster-listen", f"127.0.0.1:{self.ports[name]}"))
+            self.running[name] = self.case.serve({**self.settings, "cluster": self.cluster}, **self.place(name))
         self.settle()
         return self
+
+    def place(self, name):
+        """How and where this node is started, as arguments of Case.serve."""
+        return {"args": ("--node", name, "--cluster-listen", f"127.0.0.1:{self.ports[name]}")}
 
     def state(self, name):
         return self[name].get("/admin/state").json()

@@ -29,7 +29,10 @@ class Router:
         self.folder = tempfile.TemporaryDirectory(prefix="echelon-test-")
         self.stderr_path = pathlib.Path(self.folder.name, "stderr")
         self.stdout_path = pathlib.Path(self.folder.name, "stdout")
+        self.admin = ()
         if isinstance(config, dict):
+            token = config.get("server", {}).get("admin_token")
+            self.admin = (("Authorization", f"Bearer {token}"),) if token else ()
             self.config_path = pathlib.Path(self.folder.name, "config.yaml")
             self.write(config)
         else:
@@ -90,10 +93,10 @@ class Router:
         return client.chat(self.url, target, **kw)
 
     def get(self, path, headers=()):
-        return client.request(self.url, "GET", path, headers=headers)
+        return client.request(self.url, "GET", path, headers=headers or self.admin)
 
     def post(self, path, body=None, headers=()):
-        return client.request(self.url, "POST", path, {} if body is None else body, headers)
+        return client.request(self.url, "POST", path, {} if body is None else body, headers or self.admin)
 
     def actor(self, path):
         """What /admin/state says of one actor, e.g. model/m1."""
