@@ -158,6 +158,29 @@ void branches::let_in(path_id actor, hold_id hold) {
   b->kept_out.erase(hold);
 }
 
+void branches::reconcile(const std::vector<messages::actor_holdings>& held, time_point before,
+                         time_point now) {
+  std::unordered_map<path_id, const messages::actor_holdings*> by_actor;
+  for (const auto& x : held)
+    by_actor[x.actor] = &x;
+  for (const auto& [id, b] : all()) {
+    const auto found = by_actor.find(id);
+    std::vector<hold_id> lost;
+    {
+      const std::lock_guard guard{b->mutex};
+      lost = b->account.unknown(
+          found == by_actor.end() ? std::vector<hold_id>{} : found->second->holds, before);
+    }
+    for (const auto hold : lost) {
+      messages::report_outcome x;
+      x.actor = id;
+      x.hold = hold;
+      x.result = static_cast<std::uint8_t>(outcome::neutral);
+      static_cast<void>(release(x, now));
+    }
+  }
+}
+
 void branches::drop_all(time_point now) {
   for (const auto& [id, b] : all()) {
     const std::lock_guard guard{b->mutex};

@@ -49,6 +49,10 @@ public:
   void keep_out(policy::path_id actor, policy::hold_id hold);
   void let_in(policy::path_id actor, policy::hold_id hold);
 
+  /// Ends what leases began before `before` and this node does not hold any more: the answer that
+  /// would have told it got lost. `held`: everything that it holds.
+  void reconcile(const std::vector<messages::actor_holdings>& held, policy::time_point before,
+                 policy::time_point now);
   /// All leases are void, at once; what they began is nobody's.
   void drop_all(policy::time_point now);
   /// The owner of this placement is lost: its leases are void. @returns What they began and what

@@ -9,8 +9,10 @@ hierarchy::hierarchy(const policy::topology_ptr& topology, unsigned threads)
   impl_->start(topology);
 }
 
-hierarchy::hierarchy(caf::actor_system& host, const policy::topology_ptr& topology, bool clustered)
+hierarchy::hierarchy(caf::actor_system& host, const policy::topology_ptr& topology, bool clustered,
+                     std::uint32_t tag)
     : impl_(std::make_shared<impl>(host, clustered)) {
+  if (tag != 0) impl_->last_hold = (std::uint64_t{tag} << 40U) | 1U;
   impl_->start(topology);
 }
 
@@ -28,7 +30,13 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
       then(to_answer(std::move(*reply)));
       return id;
     }
-  const auto next = msg.route.front();
+  // What leases have taken on the way, should nobody answer from here on.
+  policy::admission_answer lost;
+  lost.why = policy::refusal::unavailable;
+  lost.by = msg.route.front();
+  lost.trail = msg.trail;
+  lost.order = msg.order;
+  lost.members = msg.members;
   const auto forgotten = impl_->can_forget(id);
   const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
     for (const auto actor : trail)
@@ -40,14 +48,12 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
         give_back(m->get_as<messages::admit_reply>(0).trail);
     });
   impl_->request(
-      impl_->where->find(next), std::move(msg),
-      [self = impl_.get(), id, next, forgotten, give_back,
+      impl_->where->find(lost.by), std::move(msg),
+      [self = impl_.get(), id, lost, forgotten, give_back,
        asked = impl_->clustered ? x : policy::ask_admission{},
        then = std::move(then)](caf::message* m) {
         self->cannot_forget(id);
-        policy::admission_answer answer;
-        answer.why = policy::refusal::unavailable;
-        answer.by = next;
+        auto answer = lost;
         if (m != nullptr && m->match_elements<messages::admit_reply>()) {
           if (self->clustered) self->not_late(id);
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
@@ -71,7 +77,7 @@ void hierarchy::give_back(const policy::ask_admission& x, const policy::admissio
 
 hierarchy::token hierarchy::wait(const policy::wait_turn& x,
                                  std::function<void(policy::refusal)> then) {
-  const auto now = policy::clock::now();
+  const auto now = impl_->now();
   const messages::wait_request msg{x.actor, x.who.id, x.who.priority,
                                    (x.who.deadline - now).count(), (now - x.who.since).count()};
   const auto id = impl_->next_token();

@@ -34,8 +34,9 @@ public:
   explicit hierarchy(const policy::topology_ptr& topology, unsigned threads = 0);
   /// Lives in the host's actor system, which must know echelon's types (see add_message_types())
   /// and outlive this. `clustered`: no actor starts by itself, see cluster/; asks get lost and end
-  /// as unavailable by expire().
-  hierarchy(caf::actor_system& host, const policy::topology_ptr& topology, bool clustered = false);
+  /// as unavailable by expire(). `tag`: upper 24 bits of the ids that it gives; 0: drawn.
+  hierarchy(caf::actor_system& host, const policy::topology_ptr& topology, bool clustered = false,
+            std::uint32_t tag = 0);
   ~hierarchy();
   hierarchy(const hierarchy&) = delete;
   hierarchy& operator=(const hierarchy&) = delete;

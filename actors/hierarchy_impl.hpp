@@ -102,7 +102,7 @@ public:
     }
     {
       const std::lock_guard guard{mutex_};
-      pending_.emplace(id, pending{std::move(then), policy::clock::now()});
+      pending_.emplace(id, pending{std::move(then), now()});
     }
     caf::actor_cast<caf::strong_actor_ptr>(to)->enqueue(
         companion_, caf::make_message_id(id), caf::make_message(std::forward<Message>(message)),

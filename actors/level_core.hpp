@@ -44,6 +44,8 @@ public:
   // What another node takes over, see policy::gate.
   [[nodiscard]] messages::actor_memory save(policy::time_point now) const;
   void load(const messages::actor_memory& x, policy::time_point now);
+  /// How long a call may last: permits of lost gateways are kept for so long.
+  void set_longest_attempt(policy::duration x) { gate_.set_grace(x); }
   void rebuild(const messages::actor_holdings& x, policy::time_point now);
   void reconcile(const messages::reconcile_holds& x, policy::time_point now);
   [[nodiscard]] const policy::actor_spec& spec() const { return spec_; }

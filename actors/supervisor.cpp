@@ -97,6 +97,12 @@ std::vector<level_actor> family::all() const {
   return result;
 }
 
+void family::look_at_each(const std::function<void(const level_core&)>& look) const {
+  const std::lock_guard guard{mutex_};
+  for (const auto& [id, x] : children_)
+    look(x.memory->core);
+}
+
 void family::close() {
   const std::lock_guard guard{mutex_};
   closed_ = true;

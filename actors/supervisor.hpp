@@ -33,6 +33,8 @@ public:
   /// An actor ended. @returns Whether it was started anew.
   bool ended(const caf::actor_addr& who);
   [[nodiscard]] std::vector<level_actor> all() const;
+  /// What the actors remember; for whoever drives them on one thread.
+  void look_at_each(const std::function<void(const level_core&)>& look) const;
   /// Nothing is started any more; everyone is told to end.
   void close();
 

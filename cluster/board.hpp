@@ -44,6 +44,8 @@ public:
     const auto* spec = topology_ ? topology_->find(actor) : nullptr;
     const auto* owner = spec ? owner_of(view_, spec->place) : nullptr;
     if (owner == nullptr) return {};
+    // A process before this one, of the same name: what is sent to it would come here and go round.
+    if (owner->node == self_.node && *owner != self_) return {};
     const auto i = desks_.find(owner->node);
     return {i == desks_.end() ? actors::level_actor{} : i->second, *owner == self_};
   }

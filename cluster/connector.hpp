@@ -2,6 +2,8 @@
 /// own.
 #pragma once
 
+#include "cluster/scout.hpp"
+
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -13,21 +15,18 @@
 
 namespace echelon::cluster {
 
-class connector {
+class connector final : public scout {
 public:
   /// Somebody listens at `address`; runs on the connector's thread.
   using found_fn = std::function<void(const std::string& address)>;
 
   explicit connector(found_fn found);
-  ~connector();
-  connector(const connector&) = delete;
-  connector& operator=(const connector&) = delete;
+  ~connector() override;
 
-  /// To whom there is no way yet; replaces what was wanted before. Tried again and again, with
-  /// pauses that grow from 0.2 s to 2 s.
-  void want(std::set<std::string> addresses);
-  /// Who listens at `address` is no node that lets us in: it is told once for each reason.
-  void refused(const std::string& address, const std::string& why);
+  /// Tried again and again, with pauses that grow from 0.2 s to 2 s.
+  void want(std::set<std::string> addresses) override;
+  /// Told once for each reason.
+  void refused(const std::string& address, const std::string& why) override;
 
 private:
   struct attempt {

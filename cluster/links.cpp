@@ -1,5 +1,8 @@
 #include "cluster/links.hpp"
 
+#include <caf/io/middleman.hpp>
+#include <caf/openssl/manager.hpp>
+
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -48,6 +51,24 @@ void end_silent_links(std::uint16_t port, std::chrono::nanoseconds patience) {
     if (has_port(getsockname, fd, port) || has_port(getpeername, fd, port))
       setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
   }
+}
+
+dialer dial_by_middleman(bool tls, std::chrono::nanoseconds patience) {
+  return [tls, patience](caf::event_based_actor* self, const std::string& host, std::uint16_t port,
+                         std::function<void(const caf::strong_actor_ptr&)> then,
+                         std::function<void(const caf::error&)> failed) {
+    auto& system = self->system();
+    const auto middleman =
+        tls ? system.openssl_manager().actor_handle() : system.middleman().actor_handle();
+    self->request(middleman, std::chrono::seconds{3}, caf::connect_atom::value, host, port)
+        .then(
+            [then, port, patience](const caf::node_id&, const caf::strong_actor_ptr& found,
+                                   const std::set<std::string>&) {
+              end_silent_links(port, patience);
+              then(found);
+            },
+            failed);
+  };
 }
 
 } // namespace echelon::cluster

@@ -1,6 +1,8 @@
 /// Connections between nodes, as the kernel sees them.
 #pragma once
 
+#include "cluster/scout.hpp"
+
 #include <chrono>
 #include <cstdint>
 
@@ -13,5 +15,9 @@ namespace echelon::cluster {
 /// Sockets that listen at `port` hand it on to those that they accept. CAF keeps its sockets to
 /// itself, so all of this process are looked through: costs microseconds for each.
 void end_silent_links(std::uint16_t port, std::chrono::nanoseconds patience);
+
+/// By CAF's middleman, or with `tls` by its OpenSSL manager. Silent connections end after
+/// `patience`.
+[[nodiscard]] dialer dial_by_middleman(bool tls, std::chrono::nanoseconds patience);
 
 } // namespace echelon::cluster

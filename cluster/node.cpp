@@ -1,5 +1,6 @@
 #include "cluster/node.hpp"
 
+#include "cluster/connector.hpp"
 #include "cluster/desk.hpp"
 #include "cluster/etcd_member.hpp"
 #include "cluster/links.hpp"
@@ -176,7 +177,7 @@ void node::start(actors::hierarchy& tree, const policy::topology_ptr& topology,
     caf::anon_send(*target, reachable_atom::value, address);
   });
   setup.ways = x.ways;
-  setup.tls = tls;
+  setup.dial = dial_by_middleman(tls, own.detection);
   const bool v6 = host.find(':') != std::string::npos;
   const auto address = [&](std::uint16_t port) {
     return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);

@@ -1,11 +1,8 @@
 #include "cluster/office.hpp"
 
-#include "cluster/links.hpp"
 #include "config/log.hpp"
 #include "config/url.hpp"
 
-#include <caf/io/middleman.hpp>
-#include <caf/openssl/manager.hpp>
 #include <caf/send.hpp>
 
 namespace echelon::cluster {
@@ -108,21 +105,15 @@ void office_state::link(const std::string& address) {
                          "what listens there is no node of a cluster, or does not let us in ("
                              + self_->system().render(error) + ")");
   };
-  const auto greet = [this, address, port, refused](const caf::node_id&,
-                                                    const caf::strong_actor_ptr& found,
-                                                    const std::set<std::string>&) {
+  const auto greet = [this, address, refused](const caf::strong_actor_ptr& found) {
     if (!found) return refused(caf::sec::cannot_connect_to_node);
     const auto office = caf::actor_cast<caf::actor>(found);
     linked_[address] = office;
     self_->monitor(office);
-    end_silent_links(port, core_->settings().detection);
     self_->request(office, 2s, own())
         .then([this, office](const messages::introduction& x) { introduced(x, office); }, refused);
   };
-  auto& system = self_->system();
-  const auto middleman =
-      setup_.tls ? system.openssl_manager().actor_handle() : system.middleman().actor_handle();
-  self_->request(middleman, 3s, caf::connect_atom::value, host, port).then(greet, refused);
+  setup_.dial(self_, host, port, greet, refused);
 }
 
 void office_state::introduced(const messages::introduction& x, const caf::actor& from) {

@@ -5,9 +5,9 @@
 #include "actors/hierarchy.hpp"
 #include "actors/internals.hpp"
 #include "cluster/board.hpp"
-#include "cluster/connector.hpp"
 #include "cluster/membership.hpp"
 #include "cluster/node.hpp"
+#include "cluster/scout.hpp"
 #include "cluster/tenancy.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -52,8 +52,8 @@ struct office_setup {
   actors::level_actor desk;
   std::shared_ptr<board> map;
   std::shared_ptr<cluster_report> report;
-  std::shared_ptr<connector> ways;
-  bool tls = false;
+  std::shared_ptr<scout> ways;
+  dialer dial;
   reload_hooks hooks;
   std::shared_ptr<reload_round> round;
   policy::topology_ptr topology;

@@ -162,6 +162,7 @@ void office_state::start_with(path_id key, const std::vector<messages::actor_mem
     const auto i = std::find_if(memories.begin(), memories.end(),
                                 [&](const auto& a) { return a.actor == id; });
     setup_.tree->inside().children->take_over(*topology_->find(id), [&](auto& core) {
+      core.set_longest_attempt(longest_attempt_);
       if (i != memories.end()) core.load(*i, now());
     });
   }
@@ -328,8 +329,10 @@ void office_state::finish_rebuild(path_id key) {
   handed_.erase(key);
   started_.insert(key);
   for (const auto id : places_[key])
-    setup_.tree->inside().children->take_over(
-        *topology_->find(id), [&](auto& core) { core.rebuild(r.known[id], now()); });
+    setup_.tree->inside().children->take_over(*topology_->find(id), [&](auto& core) {
+      core.set_longest_attempt(longest_attempt_);
+      core.rebuild(r.known[id], now());
+    });
   tenures_->settled(key);
   arrived();
 }
@@ -359,6 +362,8 @@ void office_state::tell_inventory() {
 void office_state::reconcile() {
   constexpr duration on_its_way = 5s; // Longer than any message of a living node.
   last_reconcile_ = now();
+  const auto& inside = setup_.tree->inside();
+  inside.leases->reconcile(inside.held->inventory(), now() - on_its_way, now());
   const auto local = setup_.tree->inside().where->all_local();
   std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.heard > 1h; });
   std::vector<std::uint32_t> present;

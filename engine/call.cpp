@@ -77,6 +77,8 @@ asio::awaitable<void> call::run() {
     return router_.retries().take(request_.target, budget, now);
   };
   terms.tokens = estimate_tokens(request_.canonical.body);
+  if (router_.hierarchy().clustered())
+    terms.next_hold = [this] { return router_.hierarchy().new_hold(); };
   hold_ = router_.hierarchy().new_hold();
   dispatch_.emplace(std::move(plan), config_->topology, terms, hold_, hold_);
   to_.watch([this] {

@@ -19,6 +19,8 @@ action dispatch::begin(time_point now) {
 action dispatch::on_admission(const admission_answer& x, time_point now) {
   const auto asked = std::exchange(asked_, {});
   if (plan_->rotates && !ordered_ && !x.members.empty()) apply_member_order(x.members);
+  // Whoever was lost on the way took the pool's choice along: on in the file's order, not anew.
+  if (x.why == refusal::unavailable) ordered_ = true;
   auto& seen = visits_[at_];
   if (seen.order.empty() && !x.order.empty()) seen.order = x.order;
   for (auto actor : x.trail)
@@ -108,6 +110,7 @@ action dispatch::on_turn(refusal why, time_point now) {
   if (why == refusal::none) {
     tickets_.push_back(actor);
     ++vain_turns_;
+    stood_back_ = false;
     note(now, "turn", name(actor), "a permit is free");
     begin_pass();
     return next_candidate(now);

@@ -25,6 +25,9 @@ struct request_terms {
   std::int64_t tokens = 0;   ///< Estimate of prompt plus answer, in LLM tokens.
   /// Asks the target's retry budget for one retry or hedge. Null: there is always one.
   std::function<bool(time_point)> take_retry = nullptr;
+  /// A fresh id for each further ask. In a cluster what the one before gave back may arrive after
+  /// what the next one takes, and must not end it. Null: one id serves for all.
+  std::function<hold_id()> next_hold = nullptr;
 };
 
 /// Ask `route.front()` for admission; it passes the request on down the route.
@@ -161,6 +164,8 @@ public:
                                               std::int64_t tokens, bool of_hedge = false);
 
   [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
+  /// The id under which actors know the request now.
+  [[nodiscard]] hold_id hold() const { return hold_; }
   [[nodiscard]] const std::vector<step>& steps() const { return steps_; }
   [[nodiscard]] const stage& current_stage() const { return stages_[at_]; }
   [[nodiscard]] duration queued_for() const { return queued_; }
@@ -239,7 +244,8 @@ private:
   std::shared_ptr<const plan> plan_;
   topology_ptr topology_;
   request_terms terms_;
-  hold_id hold_; // One for the whole request.
+  hold_id hold_;              // Of the newest ask; what is held keeps its own.
+  bool asked_before_ = false; // Then the next ask gets another one, if there is one.
   std::mt19937_64 random_;
 
   std::vector<stage> stages_;
@@ -255,6 +261,7 @@ private:
   std::optional<hedge> hedge_;
   path_id held_member_ = 0;                    // Member that the pool's hold is for.
   std::uint32_t vain_turns_ = 0;               // In a row, that led to no attempt.
+  bool stood_back_ = false;                    // Since the last of them.
   std::vector<path_id> tickets_;               // Actors that keep a permit for us.
   std::set<std::pair<path_id, path_id>> told_; // Levels (and pool members) told of a failure.
   std::set<path_id> charged_;                  // Levels that count requests and were paid.

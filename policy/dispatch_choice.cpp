@@ -2,6 +2,7 @@
 #include "policy/dispatch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace echelon::policy {
 
@@ -148,6 +149,9 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
     common = std::min(common, static_cast<std::size_t>(pool - held_.begin()));
   }
   release_from(common, outcome::neutral, true);
+  // A ticket is known to its actor by the id that waited for it.
+  if (std::exchange(asked_before_, true) && terms_.next_hold && tickets_.empty())
+    hold_ = terms_.next_hold();
   ask_admission x;
   x.hold = hold_;
   x.route.assign(wanted.begin() + static_cast<std::ptrdiff_t>(common), wanted.end());
@@ -197,7 +201,7 @@ action dispatch::exhausted(time_point now) {
   if (saturated_.empty()) return retry_later(now);
   // Two that wait at two levels of one branch can swap their turns for ever: one must stand back.
   constexpr std::uint32_t patience = 3, most = 6;
-  if (vain_turns_ > patience) {
+  if (vain_turns_ > patience && !std::exchange(stood_back_, true)) {
     const duration longest =
         std::chrono::milliseconds{1LL << std::min(vain_turns_ - patience, most)};
     const auto when =

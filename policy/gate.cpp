@@ -207,6 +207,7 @@ void gate::reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, d
 }
 
 void gate::drop_absent(const std::vector<std::uint32_t>& present, duration grace, time_point now) {
+  grace_ = grace;
   drop_older(grace, now, [&](hold_id id) {
     return std::find(present.begin(), present.end(), gateway_of(id)) == present.end();
   });

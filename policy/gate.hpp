@@ -96,6 +96,8 @@ public:
   /// Of `breakers` the strictest goes on.
   void rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
                const std::vector<breaker_memory>& breakers, time_point now);
+  /// How long permits of lost borrowers are kept: as long as a call may last. At first 120 s.
+  void set_grace(duration x) { grace_ = x; }
   /// Drops what holds of this gateway (upper bits of the ids, see gateway_of) have grown older than
   /// `grace` and are not among `known` (sorted).
   void reconcile(std::uint32_t gateway, const std::vector<hold_id>& known, duration grace,

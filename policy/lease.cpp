@@ -281,6 +281,14 @@ void lease_account::missed(std::uint64_t serial, time_point now) {
   not_before_ = now + gap_;
 }
 
+std::vector<hold_id> lease_account::unknown(const std::vector<hold_id>& known,
+                                            time_point before) const {
+  std::vector<hold_id> ids;
+  for (const auto& [id, h] : holds_)
+    if (h.at < before && !std::binary_search(known.begin(), known.end(), id)) ids.push_back(id);
+  return ids;
+}
+
 std::vector<hold_id> lease_account::drop(time_point now) {
   std::vector<hold_id> ids;
   for (const auto& [id, h] : holds_)

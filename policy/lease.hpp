@@ -43,6 +43,9 @@ public:
   [[nodiscard]] lease_claim give_back(time_point now);
   void accept(const lease_terms& x, time_point now);
   void missed(std::uint64_t serial, time_point now);
+  /// Holds that began before `before` and are not in `known`, which is sorted.
+  [[nodiscard]] std::vector<hold_id> unknown(const std::vector<hold_id>& known,
+                                             time_point before) const;
   /// Drops everything. What was held is none of this account's any more. @returns Its ids.
   std::vector<hold_id> drop(time_point now);
 

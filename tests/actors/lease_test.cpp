@@ -156,6 +156,33 @@ TEST_CASE_METHOD(two_nodes, "two nodes together start no more than the limit, an
   CHECK(started == 40);
 }
 
+TEST_CASE_METHOD(two_nodes, "what a lease began and nobody was told of comes back", "[lease]") {
+  warm();
+  auto& inside = uut->inside();
+  const auto hold = uut->new_hold();
+  policy::ask_admission x;
+  x.hold = hold;
+  x.route = {id_of("group/g"), id_of("echelon/g.t1")};
+  // As the ask of a request whose answer never comes: the hierarchy is not told of it.
+  auto msg = actors::to_message(x);
+  static_cast<void>(inside.leases->pass(msg, sys.clock().now())); // As far as leases reach.
+  const auto held = [&] {
+    pass(1s);
+    return state("echelon/g.t1").permits_used;
+  };
+  CHECK(held() == 1);
+  inside.leases->reconcile({}, sys.clock().now() - 5s, sys.clock().now());
+  CHECK(held() == 1); // It may still be on its way.
+  pass(5s);
+  messages::actor_holdings known;
+  known.actor = id_of("echelon/g.t1");
+  known.holds = {hold};
+  inside.leases->reconcile({known}, sys.clock().now() - 5s, sys.clock().now());
+  CHECK(held() == 1);
+  inside.leases->reconcile({}, sys.clock().now() - 5s, sys.clock().now());
+  CHECK(held() == 0);
+}
+
 TEST_CASE_METHOD(two_nodes, "a fenced node starts nothing by its leases", "[lease]") {
   warm();
   const auto leased = uut->admissions().leased;

@@ -204,6 +204,32 @@ TEST_CASE("units of a borrower that is not heard are used, and its permits kept 
   CHECK(b.start(id(7, 3), t0 + 14s));
 }
 
+TEST_CASE("holds that nobody knows of are named once they are old enough", "[lease]") {
+  gate x{limits(40, 100), t0};
+  borrower b{7};
+  static_cast<void>(b.start(id(7, 1), t0));
+  REQUIRE(b.ask(x, t0).open);
+  REQUIRE(b.start(id(7, 2), t0));
+  REQUIRE(b.start(id(7, 3), t0 + 1s));
+  CHECK(b.account.unknown({id(7, 2)}, t0 + 1s).empty());
+  CHECK(b.account.unknown({id(7, 2)}, t0 + 1s + 1ns) == std::vector<hold_id>{id(7, 3)});
+  CHECK(b.account.unknown({}, t0 + 1ns) == std::vector<hold_id>{id(7, 2)});
+}
+
+TEST_CASE("permits of a lost borrower are kept for as long as the heir was told", "[lease]") {
+  gate x{limits(40, 100), t0};
+  borrower b{7};
+  static_cast<void>(b.start(id(7, 1), t0));
+  REQUIRE(b.ask(x, t0).open);
+  gate heir{limits(40, 100), t0};
+  heir.set_grace(10s);
+  heir.load(x.save(t0 + 1s), t0 + 1s);
+  heir.expire_loans(t0 + 4s);
+  CHECK(heir.snapshot(t0 + 4s).permits_used > 0);
+  heir.expire_loans(t0 + 14s);
+  CHECK(heir.snapshot(t0 + 14s).permits_used == 0);
+}
+
 TEST_CASE("a lease ends two seconds after it was asked for", "[lease]") {
   gate x{limits(40, 100), t0};
   borrower b{7};
