@@ -1,6 +1,7 @@
 /// The subcommands of `echelon`. Each returns the process's exit code.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,18 @@ struct call_options {
 };
 /// Exit codes: 0 answered, 1 the router answered with an error, 2 it cannot be reached.
 int call(const call_options& options);
+
+struct bench_options {
+  std::string target; ///< Empty: the first one that the router lists.
+  std::string url = default_url, key, prompt = "Say hello.";
+  std::size_t connections = 16;
+  double rate = 0; ///< Requests per second; 0: as fast as answers come.
+  double seconds = 10, timeout = 60;
+  bool stream = false, json = false;
+};
+/// Exit codes: 0 every request went well, 1 some failed, 2 the router cannot be reached, or an
+/// option is wrong.
+int bench(const bench_options& options);
 
 struct status_options {
   std::string url = default_url, token;

@@ -19,24 +19,6 @@ namespace http = beast::http;
 
 namespace {
 
-struct address {
-  std::string host, port;
-};
-
-address parse(const std::string& url) {
-  constexpr std::string_view scheme = "http://";
-  if (url.rfind(scheme, 0) != 0)
-    throw std::runtime_error("--url must start with http://, such as http://127.0.0.1:8080, not '"
-                             + url + "'");
-  auto rest = url.substr(scheme.size());
-  rest = rest.substr(0, rest.find('/'));
-  const auto colon = rest.rfind(':');
-  const bool has_port = colon != std::string::npos && rest.find(']', colon) == std::string::npos;
-  address x{has_port ? rest.substr(0, colon) : rest, has_port ? rest.substr(colon + 1) : "80"};
-  if (x.host.size() > 2 && x.host.front() == '[') x.host = x.host.substr(1, x.host.size() - 2);
-  return x;
-}
-
 std::string lower(std::string_view x) {
   std::string result{x};
   std::transform(result.begin(), result.end(), result.begin(),
@@ -45,6 +27,21 @@ std::string lower(std::string_view x) {
 }
 
 } // namespace
+
+server_address split_url(const std::string& url) {
+  constexpr std::string_view scheme = "http://";
+  if (url.rfind(scheme, 0) != 0)
+    throw std::runtime_error("--url must start with http://, such as http://127.0.0.1:8080, not '"
+                             + url + "'");
+  auto rest = url.substr(scheme.size());
+  rest = rest.substr(0, rest.find('/'));
+  const auto colon = rest.rfind(':');
+  const bool has_port = colon != std::string::npos && rest.find(']', colon) == std::string::npos;
+  server_address x{has_port ? rest.substr(0, colon) : rest,
+                   has_port ? rest.substr(colon + 1) : "80"};
+  if (x.host.size() > 2 && x.host.front() == '[') x.host = x.host.substr(1, x.host.size() - 2);
+  return x;
+}
 
 std::string http_answer::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
@@ -56,7 +53,7 @@ http_answer request(const std::string& url, const std::string& method, const std
                     const std::vector<std::pair<std::string, std::string>>& headers,
                     const std::string& body,
                     const std::function<void(std::string_view)>& on_piece) {
-  const auto where = parse(url);
+  const auto where = split_url(url);
   try {
     asio::io_context io;
     asio::ip::tcp::resolver resolver{io};

@@ -16,6 +16,13 @@ struct http_answer {
   [[nodiscard]] std::string header(std::string_view name) const;
 };
 
+struct server_address {
+  std::string host, port; ///< `host` without brackets.
+};
+/// Where `url` (http only; port 80 if it names none) leads; what follows the port is read over.
+/// Throws std::runtime_error with a text for people.
+server_address split_url(const std::string& url);
+
 /// One request to `url` (http only, e.g. http://127.0.0.1:8080) and `path`. With `on_piece`, the
 /// body of a 200 goes there as it comes. Throws std::runtime_error with a text for people.
 http_answer request(const std::string& url, const std::string& method, const std::string& path,

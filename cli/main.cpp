@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
+#include <map>
 
 int main(int argc, char** argv) {
   using namespace echelon::cli;
@@ -82,6 +83,43 @@ int main(int argc, char** argv) {
   call_command->add_option("--key", calling.key, "Client API key")->envname("ECHELON_API_KEY");
   call_command->add_flag("--json", calling.json, "Print the whole answer as JSON");
   call_command->callback([&] { code = call(calling); });
+
+  bench_options measuring;
+  const CLI::AsNumberWithUnit as_seconds{
+      std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
+      CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"};
+  auto* bench_command = app.add_subcommand(
+      "bench", "Offer a load and measure; exit 0, 1 (requests failed) or 2 (unreachable)");
+  bench_command->add_option("target", measuring.target,
+                            "Node, pool, group, group.tier or model; without it the first of "
+                            "/v1/models");
+  bench_command->add_option("--url", measuring.url, "Where the router is")->capture_default_str();
+  bench_command
+      ->add_option("--connections", measuring.connections, "Connections, so most requests at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  bench_command
+      ->add_option("--rate", measuring.rate,
+                   "Requests per second, due at fixed times whatever the router does; without it "
+                   "each connection sends when it has its answer")
+      ->check(CLI::Range(0.001, 1e7));
+  bench_command->add_option("--for", measuring.seconds, "How long, such as 500ms, 10s, 5m")
+      ->default_str("10s")
+      ->transform(as_seconds)
+      ->check(CLI::Range(0.001, 1e6));
+  bench_command
+      ->add_option("--timeout", measuring.timeout,
+                   "Most that a request may take, from when it is due")
+      ->default_str("60s")
+      ->transform(as_seconds)
+      ->check(CLI::Range(0.001, 1e6));
+  bench_command->add_flag("--stream", measuring.stream,
+                          "Streamed answers, with the time to the first token");
+  bench_command->add_option("--prompt", measuring.prompt, "The user's message")
+      ->capture_default_str();
+  bench_command->add_option("--key", measuring.key, "Client API key")->envname("ECHELON_API_KEY");
+  bench_command->add_flag("--json", measuring.json, "The report as JSON");
+  bench_command->callback([&] { code = bench(measuring); });
 
   status_options showing;
   auto* status_command = app.add_subcommand("status", "Show every actor of a running router");

@@ -1,12 +1,11 @@
 #include "cli/commands.hpp"
 
+#include "cli/descriptors.hpp"
 #include "config/cluster_overrides.hpp"
 #include "config/load.hpp"
 #include "config/url.hpp"
 #include "gateway/server.hpp"
 #include "providers/simulator/engine.hpp"
-
-#include <sys/resource.h>
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -44,14 +43,6 @@ void set_up_log(const serve_options& options) {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
   }
   spdlog::flush_every(std::chrono::seconds{1});
-}
-
-/// Takes all the descriptors that we may have: each connection costs one.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 } // namespace

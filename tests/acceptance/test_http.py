@@ -167,7 +167,7 @@ class Configuration(Case):
 
     def test_help_and_wrong_usage_are_as_people_expect(self):
         self.assertEqual(run("--help").returncode, 0)
-        for command in ("serve", "validate", "call", "status", "simulate"):
+        for command in ("serve", "validate", "call", "status", "simulate", "bench"):
             done = run(command, "--help")
             self.assertEqual(done.returncode, 0, command)
             self.assertIn("--", done.stdout)
