@@ -147,7 +147,12 @@ void world::look() {
     if (x->frozen() || !x->report().acts) continue;
     x->look_at_each([&](const actors::level_core& core) {
       if (core.spec().at != level::model || x->owner(core.spec().id) != x->name()) return;
-      half_open[core.spec().id] = core.state(time_.now()).breaker == "half_open";
+      auto& is = half_open[core.spec().id];
+      if (core.state(time_.now()).breaker != "half_open") return;
+      // Until all leases of the closed breaker are over no probe goes out: a borrower that is cut
+      // off and cannot know starts calls that are none.
+      const auto loans = core.save(time_.now()).gate.loans;
+      is = std::none_of(loans.begin(), loans.end(), [](const auto& l) { return l.open; });
     });
   }
   for (const auto& [id, spec] : topology_->actors) {
