@@ -92,7 +92,7 @@ int serve(const serve_options& options) {
     router.chaos = options.chaos;
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     if (options.watch) server.watch(options.config);
-    spdlog::info("echelon listening on http://{}", server.address());
+    spdlog::info("echelon listening on {}", server.address());
     spdlog::default_logger()->flush();
     server.run();
     return 0;

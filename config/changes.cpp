@@ -143,6 +143,8 @@ config_changes compare(const RouterConfig& before, const policy::topology& from,
   if (before.auth.keys != after.auth.keys) x.changed.push_back("auth.keys: other keys");
   if (before.server.host != after.server.host || before.server.port != after.server.port)
     x.need_restart.push_back("server.listen");
+  // Other files are taken at once; from HTTP to HTTPS and back needs another listener.
+  if (before.server.tls.on() != after.server.tls.on()) x.need_restart.push_back("server.tls");
   if (before.server.threads != after.server.threads) x.need_restart.push_back("server.threads");
   if (before.cluster != after.cluster) x.need_restart.push_back("cluster");
   return x;

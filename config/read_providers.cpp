@@ -163,6 +163,23 @@ void read_server(loading& x, const yaml_ptr& node) {
   if (const auto v = in.seconds("drain_timeout")) to.drain_timeout = *v;
   if (const auto v = in.seconds("header_timeout")) to.header_timeout = *v;
   if (const auto v = in.seconds("body_timeout")) to.body_timeout = *v;
+  if (const auto v = in.seconds("idle_timeout")) to.idle_timeout = *v;
+  if (const auto v = in.seconds("write_timeout")) to.write_timeout = *v;
+  if (const auto v = in.count("max_header_bytes")) to.max_header_bytes = *v;
+  if (const auto v = in.count("max_connections")) to.max_connections = *v;
+  if (const auto v = in.count("max_connections_per_client")) to.max_connections_per_client = *v;
+  if (const auto v = in.count("max_requests")) to.max_requests = *v;
+  if (const auto v = in.count("max_requests_per_client")) to.max_requests_per_client = *v;
+  if (const auto v = in.count("max_memory_bytes")) to.max_memory_bytes = *v;
+  if (const auto tls = in.take("tls")) {
+    map_reader own{tls, "server.tls", front_tls_schema(), x.out};
+    to.tls.cert = own.expanded("cert", x.env, x.simulate).value_or("");
+    to.tls.key = own.expanded("key", x.env, x.simulate).value_or("");
+    to.tls.client_ca = own.expanded("client_ca", x.env, x.simulate).value_or("");
+    if (to.tls.cert.empty() || to.tls.key.empty())
+      x.out.error(own.at(), "missing-key", "server.tls needs cert and key, two PEM files");
+    own.finish();
+  }
   to.strict = in.boolean("strict").value_or(false);
   if (const auto v = in.integer("threads")) to.threads = static_cast<std::uint32_t>(*v);
   in.finish();

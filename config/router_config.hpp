@@ -147,6 +147,14 @@ struct global_fallback_config {
   policy::breaker_settings breaker;
 };
 
+/// `server.tls`: PEM files. No `cert`: the front speaks plain HTTP.
+struct front_tls_config {
+  std::string cert, key;
+  std::string client_ca; ///< Clients need a certificate of this authority; empty: they need none.
+  [[nodiscard]] bool on() const { return !cert.empty(); }
+  bool operator==(const front_tls_config&) const = default;
+};
+
 struct server_config {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
@@ -157,8 +165,17 @@ struct server_config {
   duration drain_timeout = std::chrono::seconds{30};
   duration header_timeout = std::chrono::seconds{15}; ///< To read a request head.
   duration body_timeout = std::chrono::seconds{60};   ///< To read a request body.
-  std::uint32_t threads = 0;                          ///< Reactor threads; 0: one per core.
-  bool strict = false; ///< What a provider cannot express is an error, not dropped.
+  duration idle_timeout = std::chrono::seconds{75};   ///< A connection between two requests.
+  duration write_timeout = std::chrono::seconds{60};  ///< A client that takes nothing for so long.
+  std::uint64_t max_header_bytes = 65536;             ///< Of a request's head.
+  std::uint64_t max_connections = 16384;
+  std::uint64_t max_connections_per_client = 0; ///< Of one address; 0: as many as there may be.
+  std::uint64_t max_requests = 4096;            ///< At once.
+  std::uint64_t max_requests_per_client = 0;    ///< Of one key or address; 0: no limit of its own.
+  std::uint64_t max_memory_bytes = 1073741824;  ///< Bodies of requests under way, together.
+  front_tls_config tls;
+  std::uint32_t threads = 0; ///< Reactor threads; 0: one per core.
+  bool strict = false;       ///< What a provider cannot express is an error, not dropped.
 };
 
 /// `auth.keys.<name>`: client keys. Empty map: no key is asked for.

@@ -79,6 +79,7 @@ struct section {
 [[nodiscard]] const section& model_schema();
 [[nodiscard]] const section& price_schema();
 [[nodiscard]] const section& server_schema();
+[[nodiscard]] const section& front_tls_schema();
 [[nodiscard]] const section& auth_schema();
 [[nodiscard]] const section& cluster_schema();
 [[nodiscard]] const section& etcd_schema();

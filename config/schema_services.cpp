@@ -190,6 +190,48 @@ const section& server_schema() {
            .about = "to read a request's head",
            .preset = "15"},
           {.name = "body_timeout", .kind = seconds, .about = "to read its body", .preset = "60"},
+          {.name = "idle_timeout",
+           .kind = seconds,
+           .about = "how long a connection is kept between two requests",
+           .preset = "75"},
+          {.name = "write_timeout",
+           .kind = seconds,
+           .about = "a client that takes nothing of its answer for so long is cut off",
+           .preset = "60"},
+          {.name = "max_header_bytes",
+           .kind = whole,
+           .about = "of a request's head",
+           .preset = "65536",
+           .least = 1024,
+           .most = 1048576,
+           .unit = "bytes"},
+          {.name = "max_connections",
+           .kind = whole,
+           .about = "of clients at once; never more than half of the descriptors that the system "
+                    "gives",
+           .preset = "16384"},
+          {.name = "max_connections_per_client",
+           .kind = whole,
+           .about = "of one address",
+           .absent = "as many as there may be"},
+          {.name = "max_requests",
+           .kind = whole,
+           .about = "under way at once, waiting ones too; beyond, the least important are shed "
+                    "first ([security.md](security.md#overload))",
+           .preset = "4096"},
+          {.name = "max_requests_per_client",
+           .kind = whole,
+           .about = "of one key, or of one address where no key is asked for",
+           .absent = "a fair share"},
+          {.name = "max_memory_bytes",
+           .kind = whole,
+           .about = "that the bodies of requests under way may take together",
+           .preset = "1073741824",
+           .unit = "bytes"},
+          {.name = "tls",
+           .kind = map,
+           .about = "HTTPS instead of HTTP",
+           .inner = &front_tls_schema()},
           {.name = "drain_timeout",
            .kind = seconds,
            .about = "for requests under way when the router ends",
@@ -206,6 +248,24 @@ const section& server_schema() {
            .preset = "0",
            .least = 0,
            .most = 1024},
+      }};
+  return x;
+}
+
+const section& front_tls_schema() {
+  static const section x{
+      "server.tls",
+      {
+          {.name = "cert",
+           .about = "PEM file of the certificate and those between it and its authority; read "
+                    "anew when it changes",
+           .required = true,
+           .expands = true},
+          {.name = "key", .about = "PEM file of its key", .required = true, .expands = true},
+          {.name = "client_ca",
+           .about = "PEM file of an authority: clients must present a certificate of it",
+           .expands = true,
+           .absent = "clients need none"},
       }};
   return x;
 }

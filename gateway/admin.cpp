@@ -4,6 +4,7 @@
 #include "engine/state.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/explain.hpp"
+#include "gateway/front_load.hpp"
 #include "gateway/session.hpp"
 #include "providers/json_read.hpp"
 
@@ -158,8 +159,9 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     const auto found = co_await states(of);
     const header_fields none;
     const auto admissions = of.hierarchy().admissions();
-    const auto text =
+    auto text =
         of.counters().text(found, of.in_flight, of.node() != nullptr ? &admissions : nullptr);
+    text += client.load.metrics();
     co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", none, text);
     co_return true;
   }

@@ -3,6 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/status.hpp>
@@ -11,6 +12,8 @@
 
 #include <array>
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace echelon::gateway {
@@ -19,9 +22,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 
 namespace {
-
-// A client that takes nothing for so long is gone.
-constexpr auto write_limit = std::chrono::seconds{60};
 
 std::string head(const connection& to, int status, const header_fields& headers) {
   const auto reason = beast::http::obsolete_reason(static_cast<beast::http::status>(status));
@@ -50,7 +50,7 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   auto text = head(to, status, headers);
   text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", content_type, body.size());
   to.head_sent = true;
-  to.stream.expires_after(write_limit);
+  to.stream.expires_after(to.write_limit);
   const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};
   co_await asio::async_write(to.stream, parts, asio::use_awaitable);
 }
@@ -66,14 +66,14 @@ asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
   text += "\r\n";
   text += frame(to, std::move(first));
   to.head_sent = true;
-  to.stream.expires_after(write_limit);
+  to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
 }
 
 asio::awaitable<void> write_events(connection& to, std::string events) {
   if (events.empty()) co_return;
   const auto text = frame(to, std::move(events));
-  to.stream.expires_after(write_limit);
+  to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
 }
 
@@ -81,14 +81,31 @@ asio::awaitable<void> end_stream(connection& to, std::string last) {
   auto text = frame(to, std::move(last));
   if (to.chunked) text += "0\r\n\r\n";
   if (text.empty()) co_return;
-  to.stream.expires_after(write_limit);
+  to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
 }
 
+namespace {
+
+// While bytes of a client wait unread, nothing else tells that it leaves.
+constexpr auto look_again = std::chrono::milliseconds{200};
+
+/// The client has closed its side, though bytes before that may still be unread.
+bool has_closed(int descriptor) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0
+         && info.tcpi_state != TCP_ESTABLISHED;
+}
+
+} // namespace
+
 struct departure_watch::state {
-  state(connection& x, std::function<void()> f) : of(&x), on_gone(std::move(f)) {}
+  state(connection& x, std::function<void()> f)
+      : of(&x), on_gone(std::move(f)), pause(x.stream.get_executor()) {}
   connection* of;
   std::function<void()> on_gone;
+  asio::steady_timer pause;
   asio::cancellation_signal stop;
   bool stopped = false;
 };
@@ -100,6 +117,7 @@ departure_watch::departure_watch(connection& of, std::function<void()> on_gone)
 
 departure_watch::~departure_watch() {
   state_->stopped = true;
+  state_->pause.cancel();
   state_->stop.emit(asio::cancellation_type::terminal);
 }
 
@@ -108,17 +126,26 @@ void departure_watch::arm(std::shared_ptr<state> x) {
   auto slot = x->stop.slot();
   socket.async_wait(asio::ip::tcp::socket::wait_read,
                     asio::bind_cancellation_slot(slot, [x](beast::error_code error) {
-                      if (x->stopped || error) return;
-                      char byte = 0;
-                      const auto n = ::recv(x->of->stream.socket().native_handle(), &byte, 1,
-                                            MSG_PEEK | MSG_DONTWAIT);
-                      if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-                        arm(x);
-                        return;
-                      }
-                      // More bytes are a pipelined request: it waits its turn.
-                      if (n <= 0) x->on_gone();
+                      if (!x->stopped && !error) look(x);
                     }));
+}
+
+void departure_watch::look(const std::shared_ptr<state>& x) {
+  const auto descriptor = x->of->stream.socket().native_handle();
+  char byte = 0;
+  const auto n = ::recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    arm(x);
+  } else if (n <= 0 || (x->of->stream.encrypted() && has_closed(descriptor))) {
+    // In TLS a farewell comes before the end.
+    x->on_gone();
+  } else {
+    // A pipelined request waits its turn.
+    x->pause.expires_after(look_again);
+    x->pause.async_wait([x](beast::error_code error) {
+      if (!x->stopped && !error) look(x);
+    });
+  }
 }
 
 } // namespace echelon::gateway

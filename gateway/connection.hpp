@@ -1,11 +1,13 @@
 /// One client connection: how answers are written to it.
 #pragma once
 
+#include "gateway/client_stream.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,11 +19,20 @@ namespace echelon::gateway {
 
 using header_fields = std::vector<std::pair<std::string, std::string>>;
 
+class front_load;
+
 struct connection {
-  explicit connection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
-  boost::beast::tcp_stream stream;
+  /// A context: the client speaks TLS.
+  connection(boost::asio::ip::tcp::socket socket, client_stream::context_ptr context,
+             front_load& shared)
+      : stream(std::move(socket), std::move(context)), load(shared) {}
+  client_stream stream;
+  front_load& load;
   boost::beast::flat_buffer buffer;
+  std::string address;   ///< Whom its client counts as.
   bool loopback = false; ///< The client is on this machine.
+  bool used = false;     ///< A request has been answered on it.
+  std::chrono::nanoseconds write_limit = std::chrono::seconds{60}; ///< server.write_timeout
   // Of the request being answered:
   bool http_1_0 = false;
   bool keep_alive = true; ///< The connection may serve another request.
@@ -52,6 +63,7 @@ public:
 private:
   struct state;
   static void arm(std::shared_ptr<state> x);
+  static void look(const std::shared_ptr<state>& x);
   std::shared_ptr<state> state_;
 };
 

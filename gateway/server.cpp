@@ -2,6 +2,9 @@
 
 #include "config/log.hpp"
 #include "engine/health_checks.hpp"
+#include "gateway/front_load.hpp"
+#include "gateway/front_tls.hpp"
+#include "gateway/listener.hpp"
 #include "gateway/session.hpp"
 #include "gateway/watch.hpp"
 #include "providers/simulator/transport.hpp"
@@ -22,6 +25,7 @@
 #include <algorithm>
 #include <csignal>
 #include <set>
+#include <sys/resource.h>
 #include <thread>
 
 namespace echelon::gateway {
@@ -31,6 +35,24 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
+
+// How long connections without a request keep a process alive whose socket others have.
+constexpr auto handover_time = std::chrono::seconds{3};
+
+/// Whom a client counts as: its address, of IPv6 the network that a client chooses addresses in.
+std::string origin_of(const asio::ip::address& x) {
+  if (!x.is_v6() || x.to_v6().is_v4_mapped() || x.is_loopback()) return x.to_string();
+  auto bytes = x.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return asio::ip::address_v6{bytes}.to_string() + "/64";
+}
+
+/// Connections that the descriptors suffice for: each may need one to an upstream too.
+std::uint64_t connections_possible() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return limit.rlim_cur > 128 ? (limit.rlim_cur - 96) / 2 : 16;
+}
 
 /// One thread with its own connections, clients' and upstreams': nothing is shared between
 /// reactors.
@@ -46,13 +68,15 @@ struct reactor {
 
 struct server::impl {
   impl(router& r, std::shared_ptr<providers::simulator_engine> simulator)
-      : of(r), acceptor(control), signals(control, SIGTERM, SIGINT, SIGHUP), timer(control) {
+      : of(r), listen(control, r.current()->config->server.host, r.current()->config->server.port),
+        identity(r.current()->config->server.tls), signals(control, SIGTERM, SIGINT, SIGHUP),
+        timer(control) {
     const auto settings = r.current()->config->server;
-    const tcp::endpoint where{asio::ip::make_address(settings.host), settings.port};
-    acceptor.open(where.protocol());
-    acceptor.set_option(tcp::acceptor::reuse_address(true));
-    acceptor.bind(where);
-    acceptor.listen(4096);
+    load.most_connections = connections_possible();
+    if (settings.max_connections > load.most_connections)
+      log().warn("server.max_connections is {}, but the descriptors are enough for {} alone: raise "
+                 "the limit (ulimit -n)",
+                 settings.max_connections, load.most_connections);
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
     const auto threads = settings.threads > 0 ? settings.threads : cores;
     for (unsigned i = 0; i < threads; ++i) {
@@ -69,24 +93,63 @@ struct server::impl {
       auto& home = *reactors[next++ % reactors.size()];
       tcp::socket socket{home.io};
       error_code error;
-      co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
-      if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
-      if (error) {
-        // Out of descriptors, most likely: those in use will come back.
-        log().warn("cannot accept a connection: {}", error.message());
-        timer.expires_after(std::chrono::milliseconds{100});
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      co_await listen.acceptor.async_accept(socket,
+                                            asio::redirect_error(asio::use_awaitable, error));
+      if (!error) {
+        welcome(home, std::move(socket));
         continue;
       }
-      socket.set_option(tcp::no_delay(true), error);
-      const auto from = socket.remote_endpoint(error);
-      auto client = std::make_shared<connection>(std::move(socket));
-      client->loopback = !error && from.address().is_loopback();
-      asio::post(home.io, [this, &home, client] {
-        home.clients.insert(client);
-        asio::co_spawn(home.io, serve_connection(of, *home.upstreams, client),
-                       [&home, client](const std::exception_ptr&) { home.clients.erase(client); });
-      });
+      if (error == asio::error::operation_aborted || !listen.acceptor.is_open()) co_return;
+      // Out of descriptors, most likely: those in use will come back.
+      complain("cannot accept a connection: " + error.message());
+      load.count_without_descriptor();
+      const bool tls = identity.context() != nullptr;
+      if (listen.turn_one_away(tls)) continue;
+      timer.expires_after(std::chrono::milliseconds{100});
+      co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    }
+  }
+
+  void welcome(reactor& home, tcp::socket socket) {
+    error_code error;
+    const auto from = socket.remote_endpoint(error);
+    if (error) return; // Gone already.
+    auto origin = origin_of(from.address());
+    if (!load.enter_connection(origin, of.current()->config->server)) {
+      complain("a connection from " + origin + " is refused: there are too many");
+      if (!identity.context()) say_busy(socket.native_handle());
+      return;
+    }
+    socket.set_option(tcp::no_delay(true), error);
+    auto client = std::make_shared<connection>(std::move(socket), identity.context(), load);
+    client->loopback = from.address().is_loopback();
+    client->address = std::move(origin);
+    asio::post(home.io, [this, &home, client] {
+      home.clients.insert(client);
+      asio::co_spawn(home.io, serve_connection(of, *home.upstreams, client),
+                     [this, &home, client](const std::exception_ptr&) {
+                       home.clients.erase(client);
+                       load.leave_connection(client->address);
+                     });
+    });
+  }
+
+  /// A warning, at most one each few seconds: what brings it may come thousands of times.
+  void complain(const std::string& what) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < silent_until) return;
+    silent_until = now + std::chrono::seconds{5};
+    log().warn("{}", what);
+  }
+
+  /// Certificates are renewed while the router runs.
+  asio::awaitable<void> watch_certificates() {
+    asio::steady_timer tick{control};
+    error_code ignored;
+    while (!stopped) {
+      tick.expires_after(std::chrono::milliseconds{250});
+      co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      identity.refresh(of.current()->config->server.tls);
     }
   }
 
@@ -163,16 +226,24 @@ struct server::impl {
     of.draining = true;
     log().info("draining: {} requests in flight", of.in_flight.load());
     error_code ignored;
-    acceptor.close(ignored);
+    load.handed_over = listen.inherited();
+    listen.acceptor.close(ignored);
     asio::co_spawn(control, finish_drain(), asio::detached);
   }
 
   asio::awaitable<void> finish_drain() {
-    const auto limit =
-        std::chrono::steady_clock::now() + of.current()->config->server.drain_timeout;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto limit = begun + of.current()->config->server.drain_timeout;
+    // Others go on with the socket: whoever is connected here gets a last answer, and then is told
+    // to connect anew. Idle ones are waited for no longer than a moment.
+    const auto farewell = load.handed_over ? std::min(limit, begun + handover_time) : begun;
     asio::steady_timer tick{control};
     error_code ignored;
-    while (of.in_flight > 0 && std::chrono::steady_clock::now() < limit) {
+    const auto busy = [&] {
+      const auto now = std::chrono::steady_clock::now();
+      return now < limit && (of.in_flight > 0 || (load.connections() > 0 && now < farewell));
+    };
+    while (busy()) {
       tick.expires_after(std::chrono::milliseconds{10});
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
@@ -207,8 +278,11 @@ struct server::impl {
   }
 
   router& of;
+  front_load load;
   asio::io_context control{1};
-  tcp::acceptor acceptor;
+  listener listen;
+  front_identity identity;
+  std::chrono::steady_clock::time_point silent_until{}; // Of complain().
   asio::signal_set signals;
   asio::steady_timer timer;
   std::vector<std::unique_ptr<reactor>> reactors;
@@ -225,9 +299,10 @@ server::~server() {
 }
 
 std::string server::address() const {
-  const auto where = impl_->acceptor.local_endpoint();
+  const auto where = impl_->listen.acceptor.local_endpoint();
   const auto host = where.address().to_string();
-  return (where.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(where.port());
+  return (impl_->identity.context() ? "https://" : "http://")
+         + (where.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(where.port());
 }
 
 void server::run() {
@@ -238,6 +313,8 @@ void server::run() {
                  asio::detached);
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
+  if (impl_->identity.context())
+    asio::co_spawn(impl_->control, impl_->watch_certificates(), asio::detached);
   asio::co_spawn(impl_->control, impl_->return_memory(), asio::detached);
   if (!impl_->watched.empty()) asio::co_spawn(impl_->control, impl_->watch_files(), asio::detached);
   impl_->control.run();

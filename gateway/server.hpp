@@ -18,13 +18,14 @@ using engine::router;
 
 class server {
 public:
-  /// Binds at once; throws boost::system::system_error naming the address if that fails.
+  /// Binds at once, or takes over the socket of LISTEN_FDS; throws boost::system::system_error
+  /// naming the address if that fails, std::runtime_error naming the file if TLS cannot be had.
   server(router& of, std::shared_ptr<providers::simulator_engine> simulator);
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
-  /// `127.0.0.1:8080`, with the port that was really bound.
+  /// `http://127.0.0.1:8080`, with the port that was really bound.
   [[nodiscard]] std::string address() const;
   /// Serves until stopped. SIGTERM and SIGINT drain: no new requests, those in flight finish within
   /// server.drain_timeout; a second one ends at once. SIGHUP reloads.

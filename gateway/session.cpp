@@ -3,6 +3,7 @@
 #include "config/log.hpp"
 #include "engine/call.hpp"
 #include "gateway/auth.hpp"
+#include "gateway/front_load.hpp"
 #include "gateway/http_recipient.hpp"
 #include "gateway/request_options.hpp"
 #include "providers/json_read.hpp"
@@ -30,8 +31,6 @@ using engine::call_options;
 using engine::call_request;
 
 namespace {
-
-constexpr std::uint32_t header_limit = 64 * 1024;
 
 const front* front_of(std::string_view path) {
   if (path == "/v1/chat/completions") return &openai_chat_front();
@@ -62,12 +61,22 @@ std::optional<api_error> refuse_head(const config::auth_config& auth, const http
   return std::nullopt;
 }
 
+/// A request that front_load has let in.
+struct place {
+  front_load& of;
+  std::string client;
+  place(front_load& x, std::string who) : of(x), client(std::move(who)) {}
+  ~place() { of.leave_request(client); }
+  place(const place&) = delete;
+  place& operator=(const place&) = delete;
+};
+
 asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, connection& client,
                                 const front& api, const http_message& message) {
   front_request request;
   call_options options;
   options.client_key = presented_key(field(message, "authorization"), field(message, "x-api-key"));
-  if (of.draining) {
+  if (of.draining && !client.load.handed_over) {
     client.keep_alive = false;
     const api_error draining{503, "The router is shutting down.", "server_error", "draining", ""};
     header_fields more;
@@ -78,7 +87,21 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   call_request what;
   const auto now = of.current();
   auto error = read_options(message, *now->config, options, what);
-  if (!error) error = api.read(message.body(), request);
+  // By key where keys are checked: anything else a client could make up.
+  auto who = now->config->auth.keys.empty() ? client.address : std::string{options.client_key};
+  if (!error) {
+    if (auto busy = client.load.enter_request(who, options.priority, now->config->server)) {
+      header_fields more;
+      more.emplace_back("Retry-After", "1");
+      co_await refuse(client, api, std::move(*busy), std::move(more));
+      co_return;
+    }
+  } else {
+    co_await refuse(client, api, std::move(*error), header_fields());
+    co_return;
+  }
+  const place taken{client.load, std::move(who)};
+  error = api.read(message.body(), request);
   if (request.canonical.native) request.canonical.native->beta = field(message, "anthropic-beta");
   if (error) {
     co_await refuse(client, api, std::move(*error), header_fields());
@@ -119,7 +142,7 @@ asio::awaitable<void> refuse_broken(connection& client, const error_code& error,
 /// Lets the client take the answer to a request whose body we will not read, then closes.
 asio::awaitable<void> linger(connection& client) {
   error_code ignored;
-  client.stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  co_await client.stream.end_output();
   client.stream.expires_after(std::chrono::seconds{2});
   std::array<char, 16384> sink{};
   while (!ignored)
@@ -127,11 +150,44 @@ asio::awaitable<void> linger(connection& client) {
                                            asio::redirect_error(asio::use_awaitable, ignored));
 }
 
+enum class body_outcome : std::uint8_t { whole, broken, no_room };
+
+/// Reads the body as it comes: bytes count from when they are here, not from when they are
+/// announced.
+template <class Parser>
+asio::awaitable<body_outcome> read_body(connection& client, Parser& parser, held_bytes& held,
+                                        std::uint64_t limit, error_code& error) {
+  while (!parser.is_done() && !error) {
+    co_await http::async_read_some(client.stream, client.buffer, parser,
+                                   asio::redirect_error(asio::use_awaitable, error));
+    if (!held.grow_to(parser.get().body().size(), limit)) co_return body_outcome::no_room;
+  }
+  co_return error ? body_outcome::broken : body_outcome::whole;
+}
+
+/// Waits for the first byte of another request. False: none came.
+asio::awaitable<bool> another_request(connection& client, std::chrono::nanoseconds limit) {
+  if (client.buffer.size() > 0) co_return true;
+  error_code error;
+  client.stream.expires_after(limit);
+  const auto room = client.buffer.prepare(4096);
+  const auto n = co_await client.stream.async_read_some(
+      room, asio::redirect_error(asio::use_awaitable, error));
+  client.buffer.commit(n);
+  co_return !error;
+}
+
 asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, connection& client) {
+  if (client.used) {
+    const auto idle = of.current()->config->server.idle_timeout;
+    if (!co_await another_request(client, idle)) co_return false;
+  }
+  client.used = true;
   const auto now = of.current();
   const auto& server = now->config->server;
   http::request_parser<http::string_body> parser;
-  parser.header_limit(header_limit);
+  parser.header_limit(static_cast<std::uint32_t>(server.max_header_bytes));
+  client.write_limit = server.write_timeout;
   parser.body_limit(server.max_body_bytes);
   error_code error;
   client.head_sent = client.chunked = client.http_1_0 = false;
@@ -189,10 +245,22 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
     co_await asio::async_write(client.stream, asio::buffer(go), asio::use_awaitable);
   }
   client.stream.expires_after(server.body_timeout);
-  if (!parser.is_done())
-    co_await http::async_read(client.stream, client.buffer, parser,
-                              asio::redirect_error(asio::use_awaitable, error));
-  if (error) {
+  held_bytes held{client.load};
+  const auto body = co_await read_body(client, parser, held, server.max_memory_bytes, error);
+  if (body == body_outcome::no_room) {
+    client.keep_alive = false;
+    api_error full{503,
+                   "The requests under way take all the memory that they may "
+                   "(server.max_memory_bytes). Try again.",
+                   "server_error", "overloaded", ""};
+    header_fields more;
+    more.emplace_back("Retry-After", "1");
+    co_await refuse(client, api != nullptr ? *api : openai_chat_front(), std::move(full),
+                    std::move(more));
+    co_await linger(client);
+    co_return false;
+  }
+  if (body == body_outcome::broken) {
     co_await refuse_broken(client, error, server.max_body_bytes);
     if (client.head_sent) co_await linger(client);
     co_return false;
@@ -214,8 +282,11 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
 asio::awaitable<void> serve_connection(router& of, providers::transport& upstreams,
                                        std::shared_ptr<connection> client) {
   try {
+    client->stream.expires_after(of.current()->config->server.header_timeout);
+    co_await client->stream.handshake();
     while (co_await serve_one(of, upstreams, *client)) {
     }
+    if (client->stream.encrypted()) co_await client->stream.end_output();
   } catch (const boost::system::system_error&) {
     // The client's socket failed: nobody is left to tell.
   } catch (const std::exception& error) {

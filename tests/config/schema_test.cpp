@@ -145,6 +145,12 @@ TEST_CASE("defaults of the schema are those of an empty section", "[schema]") {
   CHECK(bare->server.drain_timeout == spelled->server.drain_timeout);
   CHECK(bare->server.header_timeout == spelled->server.header_timeout);
   CHECK(bare->server.body_timeout == spelled->server.body_timeout);
+  CHECK(bare->server.idle_timeout == spelled->server.idle_timeout);
+  CHECK(bare->server.write_timeout == spelled->server.write_timeout);
+  CHECK(bare->server.max_header_bytes == spelled->server.max_header_bytes);
+  CHECK(bare->server.max_connections == spelled->server.max_connections);
+  CHECK(bare->server.max_requests == spelled->server.max_requests);
+  CHECK(bare->server.max_memory_bytes == spelled->server.max_memory_bytes);
   CHECK(bare->server.host == spelled->server.host);
   CHECK(bare->server.port == spelled->server.port);
   CHECK(bare->fallback.breaker == spelled->fallback.breaker);
