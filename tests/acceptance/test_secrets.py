@@ -83,11 +83,12 @@ class Secrets(Case):
     def test_the_admin_api_asks_for_its_token(self):
         self.upstream(steps.ok())
         router = self.serve(server={"admin_token": "the-token"})
+        nobody = [("Accept", "*/*")]  # Any header stands in for the token.
         for path in ("/admin/state", "/admin/requests/none"):
-            self.assertEqual(router.get(path).status, 401)
+            self.assertEqual(router.get(path, nobody).status, 401)
             self.assertEqual(router.get(path, [("Authorization", "Bearer nope")]).status, 401)
         for path in ("/admin/reload", "/admin/drain"):
-            self.assertEqual(router.post(path).status, 401)
+            self.assertEqual(router.post(path, headers=nobody).status, 401)
         self.assertEqual(router.get("/admin/state", [("Authorization", "Bearer the-token")]).status, 200)
         self.assertOk(router.chat())
 

@@ -70,10 +70,11 @@ class Case(unittest.TestCase):
         self.addCleanup(made.stop)
         return made.play(*steps)
 
-    def serve(self, settings=None, args=(), env=None, wrap=(), listen="127.0.0.1:0", **changes):
+    def serve(self, settings=None, args=(), env=None, wrap=(), listen="127.0.0.1:0", held=None,
+              **changes):
         """A router for `settings`, else for the base configuration with `changes` before all upstreams."""
         router = Router(config(self.upstreams, **changes) if settings is None else settings, args, env, wrap,
-                        listen)
+                        listen, held)
         self.routers.append(router)
         self.addCleanup(self._end, router)
         return router

@@ -5,12 +5,19 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 
 from harness import client
 
 BINARY = os.environ.get("ECHELON_BIN", "echelon")
-LISTENING = re.compile(r"echelon listening on (http://[][0-9a-f.:]+)")
+LISTENING = re.compile(r"echelon listening on (https?://[][0-9a-f.:]+)")
+
+# Becomes a command that finds a socket as descriptor 3, as systemd starts it.
+ACTIVATE = """import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execvp(sys.argv[2], sys.argv[2:])"""
 
 
 def run(*args, env=None, timeout=30):
@@ -22,10 +29,10 @@ def run(*args, env=None, timeout=30):
 class Router:
     """Starts with a configuration given as a dict (JSON is YAML) or a path, on a free port.
 
-    `wrap` is a command that ends by becoming the one that follows it.
+    `wrap` is a command that ends by becoming the one that follows it; `held` a listening socket that it takes over.
     """
 
-    def __init__(self, config, args=(), env=None, wrap=(), listen="127.0.0.1:0"):
+    def __init__(self, config, args=(), env=None, wrap=(), listen="127.0.0.1:0", held=None):
         self.folder = tempfile.TemporaryDirectory(prefix="echelon-test-")
         self.stderr_path = pathlib.Path(self.folder.name, "stderr")
         self.stdout_path = pathlib.Path(self.folder.name, "stdout")
@@ -37,10 +44,13 @@ class Router:
             self.write(config)
         else:
             self.config_path = pathlib.Path(config)
+        if held:
+            wrap = [sys.executable, "-c", ACTIVATE, str(held.fileno()), *wrap]
         with open(self.stderr_path, "wb") as err, open(self.stdout_path, "wb") as out:
             self.process = subprocess.Popen(
                 [*wrap, BINARY, "serve", "--config", str(self.config_path), "--listen", listen, *args],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(env or {})})
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(env or {})},
+                pass_fds=[held.fileno()] if held else [])
         found = client.until(self._listening, 20)
         if not isinstance(found, str):
             self.kill()
