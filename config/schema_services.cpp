@@ -207,8 +207,8 @@ const section& server_schema() {
            .unit = "bytes"},
           {.name = "max_connections",
            .kind = whole,
-           .about = "of clients at once; never more than half of the descriptors that the system "
-                    "gives",
+           .about = "of clients at once; never more than the descriptors leave beside one for each "
+                    "request",
            .preset = "16384"},
           {.name = "max_connections_per_client",
            .kind = whole,

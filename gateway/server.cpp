@@ -47,11 +47,13 @@ std::string origin_of(const asio::ip::address& x) {
   return asio::ip::address_v6{bytes}.to_string() + "/64";
 }
 
-/// Connections that the descriptors suffice for: each may need one to an upstream too.
-std::uint64_t connections_possible() {
+/// Connections that the descriptors suffice for: each request may need one to an upstream too.
+std::uint64_t connections_possible(std::uint64_t requests) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
-  return limit.rlim_cur > 128 ? (limit.rlim_cur - 96) / 2 : 16;
+  constexpr std::uint64_t own = 96; // Of actors, files and listeners.
+  const auto there = std::max<std::uint64_t>(limit.rlim_cur, 2 * own) - own;
+  return there - std::min(requests, there / 2);
 }
 
 /// One thread with its own connections, clients' and upstreams': nothing is shared between
@@ -72,7 +74,7 @@ struct server::impl {
         identity(r.current()->config->server.tls), signals(control, SIGTERM, SIGINT, SIGHUP),
         timer(control) {
     const auto settings = r.current()->config->server;
-    load.most_connections = connections_possible();
+    load.most_connections = connections_possible(settings.max_requests);
     if (settings.max_connections > load.most_connections)
       log().warn("server.max_connections is {}, but the descriptors are enough for {} alone: raise "
                  "the limit (ulimit -n)",
