@@ -1,4 +1,8 @@
 """The harness itself: a script is played as written and the client sees what was sent."""
+import pathlib
+import re
+import unittest
+
 from harness import client, steps
 from harness.case import Case, main
 
@@ -36,6 +40,26 @@ class Harness(Case):
         u = self.upstream(steps.after(0.3, steps.ok()))
         client.at_once(4, lambda _: self.ask(u))
         self.assertEqual(u.max_running, 4)
+
+
+class Security(unittest.TestCase):
+    """Every claim of docs/security.md has its test."""
+
+    def test_the_tests_that_the_threat_model_names_are_there(self):
+        here = pathlib.Path(__file__).parent
+        root = here.parent.parent
+        rows = [line for line in (root / "docs/security.md").read_text().splitlines()
+                if line.startswith("| ") and "shown by" not in line and "---" not in line]
+        threats = [line.split("|")[-2] for line in rows if line.count("|") == 4 and "`" in line.split("|")[-2]]
+        self.assertGreater(len(threats), 12)
+        named = [(file, test) for cell in threats
+                 for file, tests in re.findall(r"`(\w+): ((?:test_\w+(?:\.\.\.)?`(?:, `)?)+)", cell)
+                 for test in re.findall(r"test_\w+", tests)]
+        self.assertGreater(len(named), 15)
+        for file, test in named:
+            with self.subTest(file=file, test=test):
+                text = (here / f"test_{file}.py").read_text()
+                self.assertRegex(text, rf"def {test}")
 
 
 if __name__ == "__main__":

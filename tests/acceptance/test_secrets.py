@@ -92,6 +92,13 @@ class Secrets(Case):
         self.assertEqual(router.get("/admin/state", [("Authorization", "Bearer the-token")]).status, 200)
         self.assertOk(router.chat())
 
+    def test_killing_an_actor_needs_the_permission_given_at_the_start(self):
+        self.upstream(steps.ok())
+        for args, status in (((), 403), (("--chaos",), 202)):
+            with self.subTest(args):
+                router = self.serve(args=args)
+                self.assertEqual(router.post("/admin/actors/model/m1/kill").status, status)
+
 
 if __name__ == "__main__":
     main()
