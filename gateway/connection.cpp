@@ -136,11 +136,10 @@ void departure_watch::look(const std::shared_ptr<state>& x) {
   const auto n = ::recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
     arm(x);
-  } else if (n <= 0 || (x->of->stream.encrypted() && has_closed(descriptor))) {
-    // In TLS a farewell comes before the end.
+  } else if (n <= 0 || has_closed(descriptor)) {
+    // A pipelined request or, in TLS, a farewell may stand before the end.
     x->on_gone();
   } else {
-    // A pipelined request waits its turn.
     x->pause.expires_after(look_again);
     x->pause.async_wait([x](beast::error_code error) {
       if (!x->stopped && !error) look(x);

@@ -52,6 +52,16 @@ class Slots(Case):
             self.assertTook(u.hits[-1].closed_at - left, 0, 0.3)
             self.assertTrue(client.until(lambda: router.in_flight() == 0, 1))
 
+    def test_SLOTS_2_leaving_is_noticed_though_another_request_was_sent(self):
+        self.upstream(steps.hang(20))
+        router = self.serve(every={"timeout": 30})
+        with client.Connection(router.url) as c:
+            for _ in range(2):
+                c.send("POST", "/v1/chat/completions", client.prompt())
+            self.assertTrue(client.until(lambda: router.in_flight() == 1))
+        self.assertTrue(client.until(lambda: router.in_flight() == 0))
+        self.assertEqual(len(self.hits.hits), 1, "nobody waits for the second one")
+
     def test_SLOTS_3_a_waiter_that_gave_up_is_out_of_the_queue(self):
         u = self.upstream(steps.ok())
         router = self.serve(every={"concurrency_limit": 2, "timeout": 30},
