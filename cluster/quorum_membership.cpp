@@ -47,6 +47,17 @@ std::set<std::string> quorum_membership::differing() const {
   return found;
 }
 
+/// A member that was heard and is not any more. One that was never heard, by a node that has just
+/// come or of a view that is new, has as long to be heard for the first time.
+bool quorum_membership::is_lost(const member& x, time_point now) const {
+  if (is_alive(x, now)) return false;
+  if (x.node == settings_.self.node) return true; // The process before this one.
+  const auto i = peers_.find(x.node);
+  const bool heard = i != peers_.end() && i->second.who == x;
+  const bool replaced = i != peers_.end() && is_alive(i->second.who, now);
+  return heard || replaced || now - adopted_ >= settings_.detection;
+}
+
 time_point quorum_membership::lease_until(time_point now) const {
   // Having agreed to a view without us, we may not act on the one before.
   if (!is_member() || excludes(accepted_value_, settings_.self)) return time_point{};
@@ -130,6 +141,7 @@ void quorum_membership::reset_if_forsaken(time_point now) {
 
 void quorum_membership::tick(time_point now) {
   if (!started_) started_ = last_acted_ = now;
+  now_ = now;
   reset_if_forsaken(now);
   std::erase_if(peers_,
                 [&](const auto& x) { return now - x.second.heard > 100 * settings_.detection; });
@@ -156,6 +168,7 @@ void quorum_membership::send_beats(time_point now) {
 }
 
 void quorum_membership::receive(const protocol_message& x, time_point now) {
+  now_ = now;
   std::visit([&](const auto& m) { on(m, now); }, x);
 }
 
@@ -275,9 +288,10 @@ std::optional<view> quorum_membership::wanted(time_point now) const {
     for (const auto& m : electorate())
       if (is_alive(m, now)) present.insert(m.node);
     for (const auto& m : view_.members) {
-      if (!is_alive(m, now)) continue;
+      if (is_lost(m, now)) continue;
       const auto i = peers_.find(m.node);
-      const bool leaves = m == settings_.self ? leaving_ : i->second.leaving;
+      const bool known = i != peers_.end() && i->second.who == m;
+      const bool leaves = m == settings_.self ? leaving_ : known && i->second.leaving;
       (leaves ? next.left : next.members).push_back(m);
     }
     if (!enough(present)) return std::nullopt;
@@ -326,7 +340,10 @@ void quorum_membership::propose_if_due(time_point now) {
     if (m == settings_.self) break;
     if (is_alive(m, now)) ++rank;
   }
-  const auto patience = settings_.beat * (2 + 2 * rank);
+  auto patience = settings_.beat * (2 + 2 * rank);
+  // What was accepted must be brought to its end while those that are to be left out are still
+  // withheld: else they are let act again and the next attempt is too early once more.
+  if (accepted_.round > 0) patience = std::min(patience, settings_.detection - settings_.beat);
   if (last_proposal_ && now - *last_proposal_ < patience) return;
   if (!last_proposal_ && rank > 0) {
     last_proposal_ = now;
@@ -423,6 +440,7 @@ void quorum_membership::on(const messages::view_agreed& x, time_point) {
 
 void quorum_membership::adopt(const view& x) {
   view_ = x;
+  adopted_ = now_;
   fresh_.push_back(x);
   // Their last beat may not have said so yet.
   for (const auto& m : x.left)

@@ -91,6 +91,7 @@ private:
   void send(const std::string& to, protocol_message what);
   void note(const std::string& key, std::string text);
   bool is_alive(const messages::member& x, time_point now) const;
+  bool is_lost(const messages::member& x, time_point now) const;
   bool withheld(const messages::member& x, time_point now) const;
   void teach(const std::string& node, std::uint64_t epoch);
 
@@ -108,6 +109,7 @@ private:
   std::uint64_t round_ = 0;
   std::optional<time_point> started_, last_beat_, last_proposal_;
   time_point last_acted_{};
+  time_point now_{}, adopted_{}; ///< Of the newest call; of the newest view.
   bool reset_ = false, doubt_ = false, aside_ = false;
   std::vector<outgoing> outgoing_;
   std::vector<messages::view> fresh_;

@@ -144,6 +144,11 @@ void world::run_until(time_point t) {
 void world::look() {
   std::map<path_id, bool> half_open;
   for (auto& [name, x] : hosts_) {
+    if (const auto acts = x->report().acts; acts != acts_[name]) {
+      acts_[name] = acts;
+      time_.note(name + (acts ? " acts" : " does not act") + " in view "
+                 + std::to_string(x->report().view.epoch));
+    }
     if (x->frozen() || !x->report().acts) continue;
     x->look_at_each([&](const actors::level_core& core) {
       if (core.spec().at != level::model || x->owner(core.spec().id) != x->name()) return;
@@ -382,7 +387,19 @@ void world::check_end() {
   }
   std::map<path_id, std::string> owners;
   for (auto& [name, x] : hosts_) {
-    if (!x->report().acts) return time_.violation(name + " does not act in peace");
+    if (!x->report().acts) {
+      auto text = name + " does not act in peace: of view " + std::to_string(x->report().view.epoch)
+                  + " it hears";
+      for (const auto& other : x->report().heard)
+        text += ' ' + other;
+      for (const auto& [other, y] : hosts_) {
+        text += "\n  " + other + ": view " + std::to_string(y->report().view.id);
+        for (const auto& m : y->report().view.members)
+          text += ' ' + m.node + std::to_string(m.incarnation);
+        text += ", itself " + std::to_string(y->report().self.incarnation);
+      }
+      return time_.violation(text);
+    }
     x->look_at_each([&](const actors::level_core& core) {
       const auto [i, fresh] = owners.emplace(core.spec().id, name);
       if (!fresh) time_.violation(core.spec().path + " lives at " + i->second + " and at " + name);

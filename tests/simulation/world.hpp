@@ -50,6 +50,7 @@ private:
   std::map<std::string, std::unique_ptr<host>> hosts_;
   std::set<std::string> disturbed_; ///< Nodes to which something is being done.
   std::uint64_t incarnations_ = 0;
+  std::map<std::string, bool> acts_; ///< As last seen.
   bool leases_ = false, in_peace_ = false;
   std::vector<std::shared_ptr<patron>> requests_;
   std::map<policy::path_id, time_point> sick_; ///< Upstreams that fail until then.
