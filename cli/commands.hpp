@@ -60,4 +60,11 @@ struct status_options {
 };
 int status(const status_options& options);
 
+struct import_options {
+  std::string file, output; ///< Output empty: standard output.
+};
+/// LiteLLM's configuration as one of ours; what does not map is told on standard error. Exit codes:
+/// 0 written, 1 the file has errors, 2 a file cannot be read or written.
+int import_litellm(const import_options& options);
+
 } // namespace echelon::cli

@@ -139,6 +139,16 @@ int main(int argc, char** argv) {
   simulate_command->add_option("--script", script, "YAML or JSON file of scripted faults");
   simulate_command->callback([&] { code = echelon::providers::run_simulator(listen, script); });
 
+  import_options importing;
+  auto* import_command = app.add_subcommand("import", "Convert the configuration of another router")
+                             ->require_subcommand(1);
+  auto* litellm_command = import_command->add_subcommand(
+      "litellm", "Convert LiteLLM's proxy configuration; warns of what has no counterpart");
+  litellm_command->add_option("file", importing.file, "LiteLLM's config.yaml")->required();
+  litellm_command->add_option("--output,-o", importing.output,
+                              "Where to write; without it to standard output");
+  litellm_command->callback([&] { code = import_litellm(importing); });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
