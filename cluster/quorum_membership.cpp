@@ -170,6 +170,8 @@ void quorum_membership::send_beats(time_point now) {
 void quorum_membership::receive(const protocol_message& x, time_point now) {
   now_ = now;
   std::visit([&](const auto& m) { on(m, now); }, x);
+  // It may have brought the quorum back: nothing is admitted before the doubt about it is told.
+  if (started_) reset_if_forsaken(now);
 }
 
 void quorum_membership::on(const messages::beat& x, time_point now) {
