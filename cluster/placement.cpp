@@ -43,4 +43,11 @@ const messages::member* find_member(const messages::view& x, const std::string& 
   return i == x.members.end() ? nullptr : &*i;
 }
 
+bool excludes(const messages::view& next, const messages::member& x) {
+  const auto in = [&](const auto& list) {
+    return std::find(list.begin(), list.end(), x) != list.end();
+  };
+  return next.epoch > 0 && in(next.before) && !in(next.members) && !in(next.left);
+}
+
 } // namespace echelon::cluster

@@ -21,4 +21,7 @@ namespace echelon::cluster {
 /// The member of this name, or null.
 [[nodiscard]] const messages::member* find_member(const messages::view& x, const std::string& node);
 
+/// Whether a member of the view before is neither in this one nor left in good order.
+[[nodiscard]] bool excludes(const messages::view& next, const messages::member& x);
+
 } // namespace echelon::cluster
