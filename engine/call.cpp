@@ -239,6 +239,7 @@ void call::finish(int status, std::string outcome) {
   log().info("request {} target {} route {} status {} attempts {} in {:.1f} ms{}", x.id,
              dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status, x.attempts,
              seconds * 1000, queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
+  if (router_.events().heard()) router_.events().publish("request", summary_json(x));
   router_.records().add(std::move(x));
 }
 
