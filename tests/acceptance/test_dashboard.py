@@ -196,7 +196,7 @@ class Dashboard(Case):
     def test_pictures(self):
         names = ("openai-gpt", "anthropic-claude", "gemini-pro")
         ups = [self.upstream(steps.after(0.03 * i, steps.ok())) for i in range(1, 4)]
-        ups[0].play(*[steps.after(0.02, steps.ok())] * 30, *[steps.error(503)] * 60)
+        ups[0].play(*[steps.after(0.02, steps.ok())] * 30, *[steps.error(503)] * 4, *[steps.after(0.02, steps.ok())] * 40, *[steps.error(503)] * 60)
         bound = config(self.upstreams)
         models = {n: {**bound["models"][f"m{i}"], "concurrency_limit": 20} for i, n in enumerate(names, 1)}
         groups = {"plan_group": group(tier([names[0]], concurrency_limit=6), tier([names[1]], concurrency_limit=12), breaker={"recovery_time": 30}),
@@ -209,7 +209,7 @@ class Dashboard(Case):
         targets = ("plan_group", "fast_group", "single_turn_pool", "planning_node")
 
         def go(i):
-            return [router.chat(targets[(i + n) % 4] if n % 17 else "unknown_target") for n in range(90)]
+            return [router.chat(targets[(i + n) % 4] if n % 17 else "unknown_target") for n in range(60)]
         calls = client.later(lambda: client.at_once(6, go))
         calls(120)
         page.wait_for_timeout(3000)

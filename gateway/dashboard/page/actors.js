@@ -54,6 +54,7 @@ function update(row, x, chaos) {
   const { permits, queue, limiter, totals } = x;
   row.permits.show(permits.used, permits.limit ?? 0, permits.limit === null ? `${permits.used}` : `${permits.used} / ${permits.limit}`);
   row.queue.show(queue.length, queue.size, `${queue.length} / ${queue.size}`);
+  if (queue.size === 0) row.queue.root.className = "meter none";
   row.rate.show(limiter.available ?? 0, limiter.limit ?? 0, limiter.limit === null ? "no limit" : `${limiter.available} / ${limiter.limit}`, true);
   const left = x.breaker.closed_for_ms > 0 ? ` ${Math.ceil(x.breaker.closed_for_ms / 1000)} s` : "";
   say(row.breaker, state.replace("_", "-") + left, `pill breaker ${state === "closed" ? "ok" : state === "half_open" ? "warn" : "bad"}`);

@@ -30,7 +30,7 @@ export function tick(state) {
   if (at.length > span) [at, ...Object.values(columns)].forEach((x) => x.shift());
   plots.forEach(({ plot, names }) => {
     plot.setData([at, ...names.map((n) => columns[n])], false);
-    plot.setScale("x", { min: now / 1000 - span, max: now / 1000 });
+    plot.setScale("x", { min: now / 1000 - Math.min(span, Math.max(60, now / 1000 - at[0])), max: now / 1000 });
   });
   return { ...point, success: ended.length ? ended.filter((x) => x.ok).length / ended.length : null };
 }

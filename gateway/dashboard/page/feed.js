@@ -70,7 +70,7 @@ async function showRecord(id) {
 }
 
 const words = {
-  breaker: (x) => [`${x.actor}: breaker ${x.from} → ${x.to}`.replaceAll("_", "-"), x.to === "closed" ? "ok" : x.to === "half_open" ? "warn" : "bad"],
+  breaker: (x) => [`${x.actor}: ${x.from.replace("_", "-")} → ${x.to.replace("_", "-")}`, x.to === "closed" ? "ok" : x.to === "half_open" ? "warn" : "bad"],
   owner: (x) => [`${x.actor} moved from ${x.from} to ${x.to}`, ""],
   member: (x) => [`node ${x.node}: ${x.from} → ${x.to}`, x.to === "heard" ? "ok" : "bad"],
   quorum: (x) => [x.acts ? "this node has its quorum" : "this node is WITHOUT A QUORUM", x.acts ? "ok" : "bad"],
