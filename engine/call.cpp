@@ -40,6 +40,26 @@ std::int64_t estimate_tokens(const nlohmann::json& body) {
 
 } // namespace
 
+namespace {
+
+/// Tells of each attempt at another candidate than the one before, and what stood in its way.
+void count_fallbacks(metrics& to, const std::vector<policy::step>& steps) {
+  std::string_view cause;
+  std::string_view failed; // Who it was.
+  for (const auto& x : steps) {
+    if (x.what == "failed" || x.what == "refused") {
+      // What follows is of this request alone.
+      cause = std::string_view{x.reason}.substr(0, x.reason.find_first_of(",:"));
+      failed = x.what == "failed" ? x.actor : std::string_view{};
+    } else if (x.what == "attempt") {
+      if (!cause.empty() && x.actor != failed) to.fallback(cause);
+      cause = {};
+    }
+  }
+}
+
+} // namespace
+
 call::call(router& of, providers::transport& upstreams, recipient& to, call_request request,
            call_options options)
     : router_(of), upstreams_(upstreams), to_(to), request_(std::move(request)),
@@ -169,7 +189,10 @@ asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
 
 asio::awaitable<policy::admission_answer> call::ask_once(policy::ask_admission x) {
   auto start = [this, x = std::move(x)](auto then) { router_.hierarchy().ask(x, std::move(then)); };
-  co_return co_await answer_of<policy::admission_answer>(std::move(start));
+  const auto asked = clock::now();
+  auto answer = co_await answer_of<policy::admission_answer>(std::move(start));
+  router_.counters().admission(std::chrono::duration<double>(clock::now() - asked).count());
+  co_return answer;
 }
 
 asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
@@ -235,10 +258,12 @@ void call::finish(int status, std::string outcome) {
   const auto seconds = std::chrono::duration<double>(x.ended - x.started).count();
   const auto queued = std::chrono::duration<double>(x.queued).count();
   // Unknown targets share one label: clients must not be able to grow the metrics.
+  count_fallbacks(router_.counters(), x.steps);
   router_.counters().request(dispatch_ ? x.target : "unknown", status, seconds, queued);
   log().info("request {} target {} route {} status {} attempts {} in {:.1f} ms{}", x.id,
              dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status, x.attempts,
              seconds * 1000, queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
+  if (router_.events().heard()) router_.events().publish("request", summary_json(x));
   router_.records().add(std::move(x));
 }
 

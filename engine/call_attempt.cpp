@@ -57,8 +57,15 @@ asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
       co_await pass_on(*answer_);
       running_.clear();
     }
-    if (const auto& usage = answer_->usage())
-      router_.counters().tokens(request_.target, usage->prompt_tokens, usage->completion_tokens);
+    if (const auto& usage = answer_->usage()) {
+      auto& counters = router_.counters();
+      counters.tokens(answer_->model(), usage->prompt_tokens, usage->completion_tokens);
+      if (const auto* model = config_->config->model(answer_->model()); model != nullptr)
+        counters.cost(model->name,
+                      (static_cast<double>(usage->prompt_tokens) * model->input_per_mtok
+                       + static_cast<double>(usage->completion_tokens) * model->output_per_mtok)
+                          / 1e6);
+    }
   }
   if (gone_) {
     note_attempt(*answer_, "client_gone");

@@ -43,6 +43,24 @@ struct metrics::impl {
                               .Name("echelon_tokens_total")
                               .Help("LLM tokens by model and direction.")
                               .Register(registry);
+  Family<Counter>& fallbacks =
+      BuildCounter()
+          .Name("echelon_fallbacks_total")
+          .Help("Attempts at another candidate than the one before, by what stood in its way.")
+          .Register(registry);
+  Family<Histogram>& admission_family =
+      BuildHistogram()
+          .Name("echelon_admission_seconds")
+          .Help(
+              "From asking the hierarchy for an admission to its answer, without waits in queues.")
+          .Register(registry);
+  Histogram& admission = admission_family.Add(
+      {}, Histogram::BucketBoundaries{0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001,
+                                      0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5});
+  Family<Counter>& cost = BuildCounter()
+                              .Name("echelon_cost_total")
+                              .Help("Money that answers cost by the models' price, by model.")
+                              .Register(registry);
   Family<Counter>& health = BuildCounter()
                                 .Name("echelon_health_checks_total")
                                 .Help("Active checks of ejected pool members by result.")
@@ -78,6 +96,18 @@ void metrics::tokens(std::string_view model, std::int64_t prompt, std::int64_t c
   if (completion > 0)
     impl_->used.Add({{"model", name}, {"direction", "completion"}})
         .Increment(static_cast<double>(completion));
+}
+
+void metrics::fallback(std::string_view cause) {
+  impl_->fallbacks.Add({{"cause", std::string{cause}}}).Increment();
+}
+
+void metrics::admission(double seconds) {
+  impl_->admission.Observe(seconds);
+}
+
+void metrics::cost(std::string_view model, double money) {
+  if (money > 0) impl_->cost.Add({{"model", std::string{model}}}).Increment(money);
 }
 
 void metrics::health_check(std::string_view pool, bool healthy) {
@@ -132,7 +162,35 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors, std:
                       .Help("0 closed, 1 half-open, 2 open or benched.")
                       .Register(live);
   auto& restarts = BuildGauge().Name("echelon_actor_restarts").Help("Restarts.").Register(live);
+  auto& queue_size =
+      BuildGauge().Name("echelon_queue_size").Help("Requests that may wait.").Register(live);
+  auto& rate_limit =
+      BuildGauge().Name("echelon_rate_limit").Help("Rate units there are.").Register(live);
+  auto& tokens_used = BuildGauge()
+                          .Name("echelon_tokens_window_used")
+                          .Help("LLM tokens used in the window of an actor's limit.")
+                          .Register(live);
+  auto& tokens_limit = BuildGauge()
+                           .Name("echelon_tokens_window_limit")
+                           .Help("LLM tokens there are in a window.")
+                           .Register(live);
+  auto& totals = BuildCounter()
+                     .Name("echelon_actor_requests_total")
+                     .Help("Requests by actor: admitted, refused, succeeded, failed.")
+                     .Register(live);
   for (const auto& x : actors) {
+    for (const auto& [result, n] : {std::pair{"admitted", x.admitted},
+                                    {"refused", x.refused},
+                                    {"succeeded", x.succeeded},
+                                    {"failed", x.failed}})
+      totals.Add({{"actor", x.path}, {"result", result}}).Increment(static_cast<double>(n));
+    queue_size.Add({{"actor", x.path}}).Set(static_cast<double>(x.queue_size));
+    if (x.rate_limit >= 0)
+      rate_limit.Add({{"actor", x.path}}).Set(static_cast<double>(x.rate_limit));
+    if (x.tokens_limit >= 0) {
+      tokens_used.Add({{"actor", x.path}}).Set(static_cast<double>(x.tokens_used));
+      tokens_limit.Add({{"actor", x.path}}).Set(static_cast<double>(x.tokens_limit));
+    }
     const Labels actor{{"actor", x.path}};
     permits.Add(actor).Set(static_cast<double>(x.permits_used));
     if (x.permits_limit >= 0) limit.Add(actor).Set(static_cast<double>(x.permits_limit));

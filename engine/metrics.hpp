@@ -20,6 +20,12 @@ public:
   void attempt(std::string_view model, std::string_view outcome, double seconds);
   void first_content(std::string_view model, double seconds);
   void tokens(std::string_view model, std::int64_t prompt, std::int64_t completion);
+  /// A candidate other than the one before was tried; `cause`: a failure kind or a refusal.
+  void fallback(std::string_view cause);
+  /// From a question to the hierarchy to its answer, waits in queues left out.
+  void admission(double seconds);
+  /// Money, in the currency of the models' `price`.
+  void cost(std::string_view model, double money);
   void health_check(std::string_view pool, bool healthy);
   /// The exposition text, with the state of every actor added, and in a cluster with what the
   /// admissions of this node took.

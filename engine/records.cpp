@@ -12,12 +12,18 @@ double milliseconds(policy::duration x) {
 } // namespace
 
 nlohmann::json to_json(const decision_record& x) {
+  auto all = summary_json(x);
   auto steps = nlohmann::json::array();
   for (const auto& s : x.steps)
     steps.push_back({{"at_ms", milliseconds(s.at - x.started)},
                      {"step", s.what},
                      {"actor", s.actor},
                      {"reason", s.reason}});
+  all["steps"] = std::move(steps);
+  return all;
+}
+
+nlohmann::json summary_json(const decision_record& x) {
   const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(x.at);
   return {{"id", x.id},
           {"target", x.target},
@@ -28,8 +34,7 @@ nlohmann::json to_json(const decision_record& x) {
           {"attempts", x.attempts},
           {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds))},
           {"duration_ms", milliseconds(x.ended - x.started)},
-          {"queued_ms", milliseconds(x.queued)},
-          {"steps", std::move(steps)}};
+          {"queued_ms", milliseconds(x.queued)}};
 }
 
 void record_ring::add(decision_record x) {

@@ -29,6 +29,8 @@ struct decision_record {
 };
 
 [[nodiscard]] nlohmann::json to_json(const decision_record& x);
+/// The same without its steps.
+[[nodiscard]] nlohmann::json summary_json(const decision_record& x);
 
 /// The newest records, bounded. Thread-safe.
 class record_ring {

@@ -2,6 +2,8 @@
 
 #include "config/topology.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace echelon::engine {
 
 router::router(config::router_config_ptr config, loader load, actor_home where)
@@ -62,6 +64,28 @@ std::shared_ptr<const snapshot> router::current() const {
 }
 
 reload_result router::reload() {
+  auto result = reload_files();
+  if (!result.ok) announce(result); // take() has told of the others.
+  return result;
+}
+
+void router::announce(const reload_result& x) {
+  if (!events_.heard()) return;
+  const auto& c = x.changes;
+  events_.publish("reload", {{"reloaded", x.ok},
+                             {"config_version", x.version},
+                             {"diagnostics", x.messages},
+                             {"added", c.added},
+                             {"removed", c.removed},
+                             {"changed", c.changed},
+                             {"need_restart", c.need_restart}});
+}
+
+void router::begin_drain() {
+  if (!draining.exchange(true)) events_.publish("drain", {{"in_flight", in_flight.load()}});
+}
+
+reload_result router::reload_files() {
   // Not held while others are asked: one of them may carry a configuration over at the same time.
   std::unique_lock serial{reload_mutex_};
   reload_result result;
@@ -92,9 +116,12 @@ reload_result router::take(config::router_config_ptr config, reload_result resul
   result.ok = true;
   result.changes = config::compare(*before->config, *before->topology, *config, *topology);
   result.version = before->version + 1;
-  const std::lock_guard guard{mutex_};
-  current_ = std::make_shared<const snapshot>(
-      snapshot{std::move(config), std::move(topology), result.version});
+  {
+    const std::lock_guard guard{mutex_};
+    current_ = std::make_shared<const snapshot>(
+        snapshot{std::move(config), std::move(topology), result.version});
+  }
+  announce(result);
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include "config/load.hpp"
 #include "config/router_config.hpp"
 #include "engine/budgets.hpp"
+#include "engine/event_hub.hpp"
 #include "engine/metrics.hpp"
 #include "engine/records.hpp"
 #include "policy/topology.hpp"
@@ -76,8 +77,12 @@ public:
   [[nodiscard]] cluster::node* node() { return node_.get(); }
   [[nodiscard]] record_ring& records() { return records_; }
   [[nodiscard]] metrics& counters() { return metrics_; }
+  [[nodiscard]] event_hub& events() { return events_; }
   [[nodiscard]] budgets& retries() { return budgets_; }
   [[nodiscard]] providers::key_book& keys() { return keys_; }
+
+  /// New requests are refused from now on. Told to listeners once.
+  void begin_drain();
 
   bool chaos = false; ///< Actors may be killed from outside. Set before serving.
   std::atomic<bool> draining{false};
@@ -85,6 +90,8 @@ public:
   std::atomic<std::int64_t> in_flight{0}; ///< Requests between their head and their last byte.
 
 private:
+  reload_result reload_files();
+  void announce(const reload_result& x);
   reload_result take(config::router_config_ptr config, reload_result so_far);
   cluster::reload_hooks hooks();
 
@@ -93,6 +100,7 @@ private:
   mutable std::mutex mutex_;
   std::mutex reload_mutex_;
   std::shared_ptr<const snapshot> current_;
+  event_hub events_;                    // The cluster's threads tell it of reloads.
   std::unique_ptr<cluster::node> node_; // Its actor system outlives the hierarchy.
   std::unique_ptr<actors::hierarchy> hierarchy_;
   record_ring records_{10000};

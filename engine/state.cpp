@@ -81,6 +81,7 @@ json state_json(router& of, const std::vector<messages::actor_state>& found) {
   json body{{"version", ECHELON_VERSION},
             {"config_version", now->version},
             {"draining", of.draining.load()},
+            {"chaos", of.chaos},
             {"requests_in_flight", of.in_flight.load()},
             {"actors", std::move(actors)}};
   if (of.node() != nullptr) {

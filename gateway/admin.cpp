@@ -3,6 +3,8 @@
 #include "engine/errors.hpp"
 #include "engine/state.hpp"
 #include "gateway/auth.hpp"
+#include "gateway/dashboard/dashboard.hpp"
+#include "gateway/events.hpp"
 #include "gateway/explain.hpp"
 #include "gateway/front_load.hpp"
 #include "gateway/session.hpp"
@@ -165,6 +167,8 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", none, text);
     co_return true;
   }
+  if (get && co_await serve_dashboard(client, path, field(m, http::field::if_none_match)))
+    co_return true;
   constexpr std::string_view prefix = "/admin/";
   if (path.substr(0, prefix.size()) != prefix) co_return false;
   if (!admin_allowed(of.current()->config->server, client, m)) {
@@ -176,6 +180,10 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   constexpr std::string_view requests = "requests/", actors = "actors/", kill = "/kill";
   if (rest == "state" && get) {
     co_await serve_state(of, client);
+    co_return true;
+  }
+  if (rest == "events" && get) {
+    co_await serve_events(of, client);
     co_return true;
   }
   if (rest == "requests" && get) {
@@ -193,7 +201,7 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_return true;
   }
   if (rest == "drain" && post) {
-    of.draining = true;
+    of.begin_drain();
     const json body{{"draining", true}};
     co_await answer(client, 202, body);
     co_return true;

@@ -1,6 +1,7 @@
 #include "gateway/server.hpp"
 
 #include "config/log.hpp"
+#include "engine/announce_changes.hpp"
 #include "engine/health_checks.hpp"
 #include "gateway/front_load.hpp"
 #include "gateway/front_tls.hpp"
@@ -87,6 +88,7 @@ struct server::impl {
       x.upstreams = providers::make_transport(x.io.get_executor(), simulator);
     }
     health_tick = std::make_shared<asio::steady_timer>(reactors.front()->io);
+    change_tick = std::make_shared<asio::steady_timer>(reactors.front()->io);
   }
 
   asio::awaitable<void> accept() {
@@ -225,7 +227,7 @@ struct server::impl {
   void start_drain() {
     if (draining) return;
     draining = true;
-    of.draining = true;
+    of.begin_drain();
     log().info("draining: {} requests in flight", of.in_flight.load());
     error_code ignored;
     load.handed_over = listen.inherited();
@@ -266,7 +268,10 @@ struct server::impl {
         home.work.reset();
       });
     }
-    asio::post(reactors.front()->io, [tick = health_tick] { tick->cancel(); });
+    asio::post(reactors.front()->io, [health = health_tick, change = change_tick] {
+      health->cancel();
+      change->cancel();
+    });
     for (auto& x : reactors) {
       if (!x->thread.joinable()) continue;
       asio::post(x->io, [&home = *x] {
@@ -288,7 +293,7 @@ struct server::impl {
   asio::signal_set signals;
   asio::steady_timer timer;
   std::vector<std::unique_ptr<reactor>> reactors;
-  std::shared_ptr<asio::steady_timer> health_tick; // On the first reactor.
+  std::shared_ptr<asio::steady_timer> health_tick, change_tick; // On the first reactor.
   bool draining = false, stopped = false;
   std::string watched; // Configuration; empty: it is not watched.
 };
@@ -313,6 +318,7 @@ void server::run() {
   auto& first = *impl_->reactors.front();
   asio::co_spawn(first.io, engine::check_health(impl_->of, *first.upstreams, impl_->health_tick),
                  asio::detached);
+  asio::co_spawn(first.io, engine::announce_changes(impl_->of, impl_->change_tick), asio::detached);
   asio::co_spawn(impl_->control, impl_->accept(), asio::detached);
   asio::co_spawn(impl_->control, impl_->watch_signals(), asio::detached);
   if (impl_->identity.context())

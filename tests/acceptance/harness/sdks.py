@@ -13,7 +13,7 @@ HOME = pathlib.Path(os.environ.get("ECHELON_SDK_DIR", ".")).resolve()
 SKIPPED = 77  # What ctest takes for a skipped test.
 
 
-def _install(name, pins, commands):
+def install(name, pins, commands):
     """Runs the commands in HOME/name-<hash of the pins>, unless they have succeeded there before."""
     folder = HOME / f"{name}-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,13 +29,13 @@ def _install(name, pins, commands):
 
 def node_folder():
     """Where npm's packages are."""
-    return _install("node", SDK / "package.json", lambda _: [
+    return install("node", SDK / "package.json", lambda _: [
         ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]])
 
 
 def python_folder():
     """Where PyPI's packages are; raises subprocess.CalledProcessError if it cannot be reached."""
-    return _install("python", SDK / "requirements.txt", lambda f: [
+    return install("python", SDK / "requirements.txt", lambda f: [
         [sys.executable, "-m", "venv", f / "venv"],
         [f / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", "requirements.txt"]])
 
