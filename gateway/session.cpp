@@ -213,6 +213,9 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   std::optional<api_error> refused;
   if (api != nullptr && !post) {
     refused = {405, "Use POST.", "invalid_request_error", "method_not_allowed", ""};
+  } else if (api == nullptr && head.method() == http::verb::head) {
+    // An answer's body, which is none to HEAD, would be read as the head of the next answer.
+    refused = {405, "Use GET.", "invalid_request_error", "method_not_allowed", ""};
   } else if (api != nullptr) {
     std::optional<std::uint64_t> length;
     if (const auto n = parser.content_length()) length = *n;
@@ -241,7 +244,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
     client.keep_alive = false; // The body stays unread.
     header_fields more;
     if (refused->status == 401) more.emplace_back("WWW-Authenticate", "Bearer");
-    if (refused->status == 405) more.emplace_back("Allow", "POST");
+    if (refused->status == 405) more.emplace_back("Allow", api != nullptr ? "POST" : "GET");
     co_await refuse(client, api != nullptr ? *api : openai_chat_front(), *refused, std::move(more));
     co_await linger(client);
     co_return false;

@@ -5,7 +5,7 @@ ECHELON_SCREENSHOTS=FOLDER also writes the pictures that the documentation shows
 import os
 import pathlib
 import sys
-import unittest
+import tempfile
 
 from harness import browser, client, steps
 from harness.case import Case, config, group, main, tier
@@ -94,6 +94,11 @@ class Dashboard(Case):
 
     def test_actors_are_filtered_and_a_breaker_turns_red(self):
         router = self.base(breaker={"failure_threshold": 1, "recovery_time": 60})
+        # Changes are told by comparing: the first look comes before what is to be told.
+        watch = client.Connection(router.url)
+        self.addCleanup(watch.close)
+        watch.send("GET", "/admin/events", headers=(("Authorization", f"Bearer {TOKEN}"),))
+        watch.until(watch.head(), b"event: watching")
         page = self.open(router)
         page.locator("body").press("/")
         page.keyboard.type("m2")
@@ -192,20 +197,19 @@ class Dashboard(Case):
         self.assertEqual(client.request(router.url, "GET", "/dashboard/").header("location"), "../dashboard")
         self.assertError(client.request(router.url, "GET", "/dashboard/../serve.cpp"), 404)
 
-    @unittest.skipUnless("ECHELON_SCREENSHOTS" in os.environ, "pictures are made on demand")
-    def test_pictures(self):
+    def test_pictures_of_a_busy_router_its_records_and_a_small_screen(self):
         names = ("openai-gpt", "anthropic-claude", "gemini-pro")
         ups = [self.upstream(steps.after(0.03 * i, steps.ok())) for i in range(1, 4)]
         ups[0].play(*[steps.after(0.02, steps.ok())] * 30, *[steps.error(503)] * 4, *[steps.after(0.02, steps.ok())] * 40, *[steps.error(503)] * 60)
         bound = config(self.upstreams)
         models = {n: {**bound["models"][f"m{i}"], "concurrency_limit": 20} for i, n in enumerate(names, 1)}
         groups = {"plan_group": group(tier([names[0]], concurrency_limit=6), tier([names[1]], concurrency_limit=12), breaker={"recovery_time": 30}),
-                  "fast_group": group(tier([names[2], names[1]], concurrency_limit=10, rpm_limit=600))}
+                  "fast_group": group(tier([names[2], names[1]], concurrency_limit=10, rpm_limit=600, max_retries=1))}
         router = self.serve({**bound, "models": models, "task_groups": groups,
                              "polling_pools": {"single_turn_pool": {"task_groups": ["fast_group", "plan_group"], "rotation_strategy": "round_robin"}},
                              "workflow_nodes": {"planning_node": {"type": "llm", "llm_group": "plan_group.echelon1", "fallback_groups": ["plan_group.echelon2"]}}},
                             args=("--chaos",))
-        page = self.open(router, viewport={"width": 1440, "height": 1350})
+        page = self.open(router, viewport={"width": 1280, "height": 1240})
         targets = ("plan_group", "fast_group", "single_turn_pool", "planning_node")
 
         def go(i):
@@ -213,14 +217,18 @@ class Dashboard(Case):
         calls = client.later(lambda: client.at_once(6, go))
         calls(120)
         page.wait_for_timeout(3000)
-        folder = pathlib.Path(os.environ["ECHELON_SCREENSHOTS"])
+        scratch = tempfile.TemporaryDirectory(prefix="echelon-pictures-")
+        self.addCleanup(scratch.cleanup)
+        folder = pathlib.Path(os.environ.get("ECHELON_SCREENSHOTS", scratch.name))
         page.screenshot(path=folder / "dashboard-light.png")
         page.locator("#theme").click()
         page.screenshot(path=folder / "dashboard-dark.png")
+        ups[2].play(*[steps.error(503)] * 4, steps.after(0.02, steps.ok()))
         page.locator("#feed-filter").select_option("moved")
+        self.assertTrue(client.until(lambda: router.chat("fast_group.echelon1").header("x-echelon-attempts") == "2", 10))
         page.locator("#feed tbody tr").first.click()
         page.locator("#record[open]").wait_for()
-        page.screenshot(path=folder / "dashboard-record.png", clip={"x": 280, "y": 250, "width": 880, "height": 850})
+        page.locator("#record").screenshot(path=folder / "dashboard-record.png")
         page.keyboard.press("Escape")
         page.set_viewport_size({"width": 390, "height": 844})
         page.wait_for_timeout(300)

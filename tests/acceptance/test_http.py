@@ -125,6 +125,14 @@ class BadInput(Case):
         self.assertError(reply, 405)
         self.assertIn("POST", reply.header("allow") or "")
 
+    def test_HEAD_leaves_nothing_that_could_be_read_as_the_next_answer(self):
+        for path in ("/healthz", "/v1/models", "/admin/state", "/v1/chat/completions", "/v1/nope"):
+            with self.subTest(path), client.Connection(self.router.url) as c:
+                c.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                reply = c.head()
+                self.assertEqual((reply.status, reply.header("connection")), (405, "close"))
+                self.assertTrue(reply.header("allow"))
+
     def test_a_fallback_header_that_names_nothing_is_400_or_404(self):
         reply = self.router.chat(headers=[("x-echelon-fallback-groups", "nope.echelon1")])
         self.assertError(reply, 400, 404)
