@@ -6,6 +6,7 @@
 
 #include "actors/borrower.hpp"
 #include "actors/internals.hpp"
+#include "actors/on_caller.hpp"
 #include "actors/translate.hpp"
 
 #include <caf/actor_companion.hpp>
@@ -34,7 +35,9 @@ public:
 
   explicit impl(unsigned threads)
       : config_(std::make_unique<own_config>(threads)),
-        own_(std::make_unique<caf::actor_system>(*config_)), system_(*own_) {}
+        own_(std::make_unique<caf::actor_system>(*config_)), system_(*own_) {
+    here_ = std::make_unique<on_caller>(system_);
+  }
   impl(caf::actor_system& host, bool in_cluster) : clustered(in_cluster), system_(host) {}
 
   void start(const policy::topology_ptr& topology) {
@@ -104,9 +107,18 @@ public:
       const std::lock_guard guard{mutex_};
       pending_.emplace(id, pending{std::move(then), now()});
     }
-    caf::actor_cast<caf::strong_actor_ptr>(to)->enqueue(
-        companion_, caf::make_message_id(id), caf::make_message(std::forward<Message>(message)),
-        nullptr);
+    send(to, companion_, caf::make_message_id(id), std::forward<Message>(message));
+  }
+
+  template <class Message>
+  void send(const level_actor& to, const caf::strong_actor_ptr& from, caf::message_id id,
+            Message&& message) {
+    auto content = caf::make_message(std::forward<Message>(message));
+    auto* const actor = caf::actor_cast<caf::abstract_actor*>(to);
+    if (here_)
+      here_->run([&](auto* unit) { actor->enqueue(from, id, std::move(content), unit); });
+    else
+      actor->enqueue(from, id, std::move(content), nullptr);
   }
 
   void receive(caf::mailbox_element& x) {
@@ -239,7 +251,8 @@ public:
   void tell(const policy::actor_release& x) {
     auto msg = end(x);
     if (!msg) return;
-    if (const auto to = where->find(x.actor)) caf::anon_send(to, std::move(*msg));
+    if (const auto to = where->find(x.actor))
+      send(to, nullptr, caf::make_message_id(), std::move(*msg));
   }
 
   std::shared_ptr<directory> where = std::make_shared<directory>();
@@ -256,6 +269,8 @@ private:
     return *static_cast<caf::actor_companion*>(caf::actor_cast<caf::abstract_actor*>(companion_));
   }
 
+  // Null: the host decides who runs its actors. Outlives the actors.
+  std::unique_ptr<on_caller> here_;
   std::unique_ptr<own_config> config_;
   std::unique_ptr<caf::actor_system> own_;
   caf::actor_system& system_;
