@@ -13,7 +13,6 @@ void wires::remove(host* x, bool loud) {
   for (auto& [pair, l] : links_) {
     if (!l.up || (pair.first != x->name() && pair.second != x->name())) continue;
     const auto other = pair.first == x->name() ? pair.second : pair.first;
-    const auto number = l.number;
     const auto id = x->id();
     l.up = false;
     ++l.number;
@@ -22,7 +21,6 @@ void wires::remove(host* x, bool loud) {
     time_.after(loud ? delay() : patience, [this, other, id] {
       if (auto* peer = find(other)) peer->lost(id);
     });
-    static_cast<void>(number);
   }
 }
 

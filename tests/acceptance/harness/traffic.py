@@ -61,14 +61,14 @@ class Traffic:
 
     def untouched(self):
         """Requests whose node and target were not disturbed while they ran."""
-        def touched(x):
-            return any(x.at < end and x.at + x.took > begin and (x.node in nodes or x.target in targets)
-                       for begin, end, nodes, targets in self.disturbed)
-        return [x for x in self.asks if not touched(x)]
+        return self._apart_from(lambda x, nodes, targets: x.node in nodes or x.target in targets)
 
     def of_living_nodes(self):
         """Requests at nodes that were not disturbed themselves."""
-        def lost(x):
-            return any(x.at < end and x.at + x.took > begin and x.node in nodes
-                       for begin, end, nodes, _ in self.disturbed)
-        return [x for x in self.asks if not lost(x)]
+        return self._apart_from(lambda x, nodes, _: x.node in nodes)
+
+    def _apart_from(self, meant):
+        def touched(x):
+            return any(x.at < end and x.at + x.took > begin and meant(x, nodes, targets)
+                       for begin, end, nodes, targets in self.disturbed)
+        return [x for x in self.asks if not touched(x)]
