@@ -227,10 +227,11 @@ struct server::impl {
   void start_drain() {
     if (draining) return;
     draining = true;
+    // First: a reactor that sees the drain must see too that others go on with the socket.
+    load.handed_over = listen.inherited();
     of.begin_drain();
     log().info("draining: {} requests in flight", of.in_flight.load());
     error_code ignored;
-    load.handed_over = listen.inherited();
     listen.acceptor.close(ignored);
     asio::co_spawn(control, finish_drain(), asio::detached);
   }
