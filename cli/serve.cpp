@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 
 #include "cli/descriptors.hpp"
+#include "cli/log_sink.hpp"
 #include "config/cluster_overrides.hpp"
 #include "config/load.hpp"
 #include "config/url.hpp"
@@ -13,13 +14,19 @@
 
 #include <csignal>
 #include <iostream>
+#include <unistd.h>
 
 namespace echelon::cli {
 namespace {
 
 void set_up_log(const serve_options& options) {
-  auto logger = spdlog::stderr_color_mt("echelon");
+  // People at a terminal see each line at once, and in colour.
+  auto logger =
+      ::isatty(STDERR_FILENO) != 0
+          ? spdlog::stderr_color_mt("echelon")
+          : std::make_shared<spdlog::logger>("echelon", std::make_shared<log_sink>(STDERR_FILENO));
   spdlog::set_default_logger(logger);
+  logger->flush_on(spdlog::level::warn);
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   if (options.log_json) {
     // %v may hold quotes: the messages are written by us and escaped by the formatter below.
@@ -42,7 +49,6 @@ void set_up_log(const serve_options& options) {
   } else {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
   }
-  spdlog::flush_every(std::chrono::seconds{1});
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "engine/body_reader.hpp"
 
 #include "providers/json_read.hpp"
+#include "providers/json_text.hpp"
 
 #include <algorithm>
 
@@ -44,9 +45,9 @@ bad_request unsupported(const std::string& param, std::string_view why) {
 json parse_object(std::string_view body) {
   if (providers::nested_deeper_than(body, max_depth))
     throw invalid({}, "The request body is nested too deeply.");
-  json result;
+  auto result = providers::read_json(body);
   try {
-    result = json::parse(body);
+    if (result.is_discarded()) result = json::parse(body);
   } catch (const json::parse_error& x) {
     // The library's text may repeat bytes that are no UTF-8.
     throw invalid({}, "The request body is not valid JSON (at byte " + std::to_string(x.byte)

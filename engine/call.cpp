@@ -4,6 +4,7 @@
 #include "config/topology.hpp"
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
+#include "providers/json_text.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -33,8 +34,7 @@ std::int64_t estimate_tokens(const nlohmann::json& body) {
   std::int64_t bytes = 0;
   for (const char* key : {"messages", "input", "tools"})
     if (const auto i = body.find(key); i != body.end())
-      bytes += static_cast<std::int64_t>(
-          i->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).size());
+      bytes += static_cast<std::int64_t>(providers::json_size(*i));
   return std::max<std::int64_t>(1, bytes / 4 + ceiling);
 }
 

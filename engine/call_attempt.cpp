@@ -40,7 +40,7 @@ call::attempt_ptr call::prepare(const policy::start_attempt& x) {
 void call::note_attempt(const upstream_attempt& x, std::string_view outcome) {
   router_.counters().attempt(x.model(), outcome, x.seconds());
   if (!x.failure() || gone_) return;
-  log().info("request {} attempt {} failed: {} status {}: {}", options_.request_id, x.label(),
+  log().warn("request {} attempt {} failed: {} status {}: {}", options_.request_id, x.label(),
              outcome, x.failure()->status, x.failure()->message);
 }
 

@@ -1,8 +1,8 @@
 #include "engine/metrics.hpp"
 
-#include <prometheus/counter.h>
+#include "engine/labelled_metrics.hpp"
+
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
@@ -10,96 +10,94 @@ namespace echelon::engine {
 
 using namespace prometheus;
 
+namespace {
+
+Family<Counter>& counters(Registry& in, const char* name, const char* help) {
+  return BuildCounter().Name(name).Help(help).Register(in);
+}
+
+Family<Histogram>& histograms(Registry& in, const char* name, const char* help) {
+  return BuildHistogram().Name(name).Help(help).Register(in);
+}
+
+} // namespace
+
 struct metrics::impl {
   Registry registry;
   const Histogram::BucketBoundaries seconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                             0.5,   1,      2.5,   5,    10,    30,   60,  120};
-  Family<Counter>& requests = BuildCounter()
-                                  .Name("echelon_requests_total")
-                                  .Help("Client requests by target and HTTP status.")
-                                  .Register(registry);
-  Family<Histogram>& duration = BuildHistogram()
-                                    .Name("echelon_request_duration_seconds")
-                                    .Help("From the request's head to the end of its answer.")
-                                    .Register(registry);
-  Family<Histogram>& queued = BuildHistogram()
-                                  .Name("echelon_queue_wait_seconds")
-                                  .Help("Time that requests waited for a permit.")
-                                  .Register(registry);
-  Family<Counter>& attempts = BuildCounter()
-                                  .Name("echelon_attempts_total")
-                                  .Help("Attempts at upstreams by model and outcome.")
-                                  .Register(registry);
-  Family<Histogram>& upstream = BuildHistogram()
-                                    .Name("echelon_attempt_duration_seconds")
-                                    .Help("Whole time of an attempt at an upstream.")
-                                    .Register(registry);
-  Family<Histogram>& first =
-      BuildHistogram()
-          .Name("echelon_time_to_first_content_seconds")
-          .Help("From the start of an attempt to its first content, streams.")
-          .Register(registry);
-  Family<Counter>& used = BuildCounter()
-                              .Name("echelon_tokens_total")
-                              .Help("LLM tokens by model and direction.")
-                              .Register(registry);
-  Family<Counter>& fallbacks =
-      BuildCounter()
-          .Name("echelon_fallbacks_total")
-          .Help("Attempts at another candidate than the one before, by what stood in its way.")
-          .Register(registry);
-  Family<Histogram>& admission_family =
-      BuildHistogram()
-          .Name("echelon_admission_seconds")
-          .Help(
-              "From asking the hierarchy for an admission to its answer, without waits in queues.")
-          .Register(registry);
-  Histogram& admission = admission_family.Add(
-      {}, Histogram::BucketBoundaries{0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001,
-                                      0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5});
-  Family<Counter>& cost = BuildCounter()
-                              .Name("echelon_cost_total")
-                              .Help("Money that answers cost by the models' price, by model.")
-                              .Register(registry);
-  Family<Counter>& health = BuildCounter()
-                                .Name("echelon_health_checks_total")
-                                .Help("Active checks of ejected pool members by result.")
-                                .Register(registry);
+  labelled_metrics<Counter> requests{
+      counters(registry, "echelon_requests_total", "Client requests by target and HTTP status."),
+      {"target", "status"}};
+  labelled_metrics<Histogram> duration{
+      histograms(registry, "echelon_request_duration_seconds",
+                 "From the request's head to the end of its answer."),
+      {"target"},
+      seconds};
+  labelled_metrics<Histogram> queued{
+      histograms(registry, "echelon_queue_wait_seconds", "Time that requests waited for a permit."),
+      {"target"},
+      seconds};
+  labelled_metrics<Counter> attempts{
+      counters(registry, "echelon_attempts_total", "Attempts at upstreams by model and outcome."),
+      {"model", "outcome"}};
+  labelled_metrics<Histogram> upstream{histograms(registry, "echelon_attempt_duration_seconds",
+                                                  "Whole time of an attempt at an upstream."),
+                                       {"model"},
+                                       seconds};
+  labelled_metrics<Histogram> first{
+      histograms(registry, "echelon_time_to_first_content_seconds",
+                 "From the start of an attempt to its first content, streams."),
+      {"model"},
+      seconds};
+  labelled_metrics<Counter> used{
+      counters(registry, "echelon_tokens_total", "LLM tokens by model and direction."),
+      {"model", "direction"}};
+  labelled_metrics<Counter> fallbacks{
+      counters(registry, "echelon_fallbacks_total",
+               "Attempts at another candidate than the one before, by what stood in its way."),
+      {"cause"}};
+  Histogram& admission =
+      histograms(registry, "echelon_admission_seconds",
+                 "From asking the hierarchy for an admission to its answer, without waits in "
+                 "queues.")
+          .Add({}, Histogram::BucketBoundaries{0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
+                                               0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5});
+  labelled_metrics<Counter> cost{counters(registry, "echelon_cost_total",
+                                          "Money that answers cost by the models' price, by "
+                                          "model."),
+                                 {"model"}};
+  labelled_metrics<Counter> health{counters(registry, "echelon_health_checks_total",
+                                            "Active checks of ejected pool members by result."),
+                                   {"pool", "result"}};
 };
 
 metrics::metrics() : impl_(std::make_unique<impl>()) {}
 metrics::~metrics() = default;
 
 void metrics::request(std::string_view target, int status, double seconds, double queued_seconds) {
-  const std::string name{target};
-  impl_->requests.Add({{"target", name}, {"status", std::to_string(status)}}).Increment();
-  impl_->duration.Add({{"target", name}}, impl_->seconds).Observe(seconds);
-  if (queued_seconds > 0)
-    impl_->queued.Add({{"target", name}}, impl_->seconds).Observe(queued_seconds);
+  impl_->requests.at({target, std::to_string(status)}).Increment();
+  impl_->duration.at({target}).Observe(seconds);
+  if (queued_seconds > 0) impl_->queued.at({target}).Observe(queued_seconds);
 }
 
 void metrics::attempt(std::string_view model, std::string_view outcome, double seconds) {
-  const std::string name{model};
-  impl_->attempts.Add({{"model", name}, {"outcome", std::string{outcome}}}).Increment();
-  impl_->upstream.Add({{"model", name}}, impl_->seconds).Observe(seconds);
+  impl_->attempts.at({model, outcome}).Increment();
+  impl_->upstream.at({model}).Observe(seconds);
 }
 
 void metrics::first_content(std::string_view model, double seconds) {
-  impl_->first.Add({{"model", std::string{model}}}, impl_->seconds).Observe(seconds);
+  impl_->first.at({model}).Observe(seconds);
 }
 
 void metrics::tokens(std::string_view model, std::int64_t prompt, std::int64_t completion) {
-  const std::string name{model};
-  if (prompt > 0)
-    impl_->used.Add({{"model", name}, {"direction", "prompt"}})
-        .Increment(static_cast<double>(prompt));
+  if (prompt > 0) impl_->used.at({model, "prompt"}).Increment(static_cast<double>(prompt));
   if (completion > 0)
-    impl_->used.Add({{"model", name}, {"direction", "completion"}})
-        .Increment(static_cast<double>(completion));
+    impl_->used.at({model, "completion"}).Increment(static_cast<double>(completion));
 }
 
 void metrics::fallback(std::string_view cause) {
-  impl_->fallbacks.Add({{"cause", std::string{cause}}}).Increment();
+  impl_->fallbacks.at({cause}).Increment();
 }
 
 void metrics::admission(double seconds) {
@@ -107,12 +105,11 @@ void metrics::admission(double seconds) {
 }
 
 void metrics::cost(std::string_view model, double money) {
-  if (money > 0) impl_->cost.Add({{"model", std::string{model}}}).Increment(money);
+  if (money > 0) impl_->cost.at({model}).Increment(money);
 }
 
 void metrics::health_check(std::string_view pool, bool healthy) {
-  impl_->health.Add({{"pool", std::string{pool}}, {"result", healthy ? "ok" : "failed"}})
-      .Increment();
+  impl_->health.at({pool, healthy ? "ok" : "failed"}).Increment();
 }
 
 std::string metrics::text(const std::vector<messages::actor_state>& actors, std::int64_t in_flight,

@@ -1,5 +1,6 @@
 #include "providers/json_read.hpp"
 
+#include "providers/json_text.hpp"
 #include "providers/text.hpp"
 
 #include <algorithm>
@@ -88,13 +89,15 @@ bool nested_deeper_than(std::string_view text, std::size_t limit) {
 
 json parse_json(std::string_view text) {
   if (nested_deeper_than(text, max_depth)) return json(json::value_t::discarded);
-  auto value = json::parse(text, nullptr, false);
+  auto value = read_json(text);
+  if (!value.is_discarded()) return value;
+  value = json::parse(text, nullptr, false);
   if (!value.is_discarded()) return value;
   return json::parse(without_lone_surrogates(valid_utf8(text)), nullptr, false);
 }
 
 std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_json(value);
 }
 
 const json& member(const json& value, const char* key) {

@@ -14,6 +14,7 @@ target_sources(echelon_wire PRIVATE
   gemini_request.cpp
   gemini_schema.cpp
   json_read.cpp
+  json_text.cpp
   key_ring.cpp
   openai.cpp
   openai_stream.cpp

@@ -1,0 +1,24 @@
+/// JSON text in and out, fast: simdjson reads, and what is written is what nlohmann::json writes.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace echelon::providers {
+
+/// The value of a text that is valid JSON in UTF-8, as nlohmann::json::parse() gives it: the last
+/// of members of one name counts. Discarded (`is_discarded()`) if it is not, or is beyond what
+/// simdjson reads (integers wider than 64 bits, a byte order mark, 1024 levels): nlohmann's parser
+/// then knows more, or tells what is wrong.
+[[nodiscard]] nlohmann::json read_json(std::string_view text);
+
+/// Compact text of `value`, byte by byte as its dump() gives it; ill-formed UTF-8 becomes U+FFFD.
+[[nodiscard]] std::string write_json(const nlohmann::json& value);
+
+/// `write_json(value).size()`, without writing.
+[[nodiscard]] std::size_t json_size(const nlohmann::json& value);
+
+} // namespace echelon::providers
