@@ -6,6 +6,7 @@
 #include "gateway/front_load.hpp"
 #include "gateway/front_tls.hpp"
 #include "gateway/listener.hpp"
+#include "gateway/memory.hpp"
 #include "gateway/session.hpp"
 #include "gateway/watch.hpp"
 #include "providers/simulator/transport.hpp"
@@ -20,8 +21,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <malloc.h>
 
 #include <algorithm>
 #include <csignal>
@@ -220,7 +219,7 @@ struct server::impl {
       const auto served = of.served.load();
       if (of.in_flight > 0 || served == seen) continue;
       seen = served;
-      malloc_trim(0);
+      return_free_memory();
     }
   }
 
