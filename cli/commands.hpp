@@ -9,6 +9,10 @@ namespace echelon::cli {
 
 inline constexpr const char* default_url = "http://127.0.0.1:8080";
 
+/// One line: the version, the commit (a `+` after it: with changes), the compiler, the kind of
+/// build.
+std::string version();
+
 struct serve_options {
   std::string config;
   std::string listen; ///< Empty: as configured.

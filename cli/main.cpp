@@ -10,7 +10,7 @@
 int main(int argc, char** argv) {
   using namespace echelon::cli;
   CLI::App app{"echelon: an actor-based, distributed router for LLM requests"};
-  app.set_version_flag("--version", std::string{"echelon "} + ECHELON_VERSION);
+  app.set_version_flag("--version", version());
   app.require_subcommand(1);
   int code = 0;
 
