@@ -12,9 +12,9 @@ bool contains(const std::vector<path_id>& xs, path_id x) {
   return std::find(xs.begin(), xs.end(), x) != xs.end();
 }
 
-/// Root, node and pool count requests; tier and model count attempts.
+/// Key, root, node and pool count requests; tier and model count attempts.
 bool counts_requests(level x) {
-  return x == level::router || x == level::node || x == level::pool;
+  return x == level::key || x == level::router || x == level::node || x == level::pool;
 }
 
 std::vector<breaker> ejections_of(const actor_spec& spec) {

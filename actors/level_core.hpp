@@ -55,7 +55,8 @@ public:
   [[nodiscard]] bool charges(const messages::admit_request& msg) const;
   /// LLM tokens that it would reserve here.
   [[nodiscard]] std::int64_t tokens_of(const messages::admit_request& msg) const {
-    return spec_.at == policy::level::model ? msg.tokens : 0;
+    const bool counts = spec_.at == policy::level::model || spec_.at == policy::level::key;
+    return counts && charges(msg) ? msg.tokens : 0;
   }
   [[nodiscard]] policy::lease_terms lend(const policy::lease_claim& x, policy::duration grace,
                                          policy::time_point now);

@@ -141,6 +141,8 @@ config_changes compare(const RouterConfig& before, const policy::topology& from,
     if (const auto old = before.models.find(name); old != before.models.end())
       note(x.changed, "model " + name, of_model(old->second), of_model(model));
   if (before.auth.keys != after.auth.keys) x.changed.push_back("auth.keys: other keys");
+  if (before.auth.clients != after.auth.clients)
+    x.changed.push_back("auth.clients: other keys or rights");
   if (before.server.host != after.server.host || before.server.port != after.server.port)
     x.need_restart.push_back("server.listen");
   // Other files are taken at once; from HTTP to HTTPS and back needs another listener.

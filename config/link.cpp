@@ -229,6 +229,7 @@ void link(loading& x) {
   link_models(x);
   link_pools(x);
   link_causes(x);
+  link_clients(x);
   for (std::size_t i = 0; i < x.nodes.size(); ++i)
     link_node(x.config, x.out, "workflow_nodes." + x.config.nodes[i].name, x.config.nodes[i],
               x.nodes[i]);

@@ -198,6 +198,7 @@ void read_auth(loading& x, const yaml_ptr& node) {
           x.config.auth.keys[key->text] = *v;
       }
   }
+  if (const auto clients = in.take("clients")) read_clients(x, clients);
   in.finish();
 }
 

@@ -1,6 +1,7 @@
 #include "config/router_config.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace echelon::config {
 
@@ -52,6 +53,16 @@ const tier_config* RouterConfig::tier(const group_ref& ref) const {
 const model_config* RouterConfig::model(std::string_view name) const {
   const auto i = models.find(std::string{name});
   return i == models.end() ? nullptr : &i->second;
+}
+
+gate_settings RouterConfig::key_gate(const client_config& c) const {
+  gate_settings x;
+  x.concurrency = permits(c.concurrency_limit, std::nullopt, default_queue);
+  if (const auto rpm = per_minute(c.rpm_limit)) x.rate = *rpm;
+  x.tokens = per_minute(c.tpm_limit);
+  // Whatever happens to its requests is not the key's fault.
+  x.breaker.failure_threshold = std::numeric_limits<std::uint32_t>::max();
+  return x;
 }
 
 gate_settings RouterConfig::router_gate() const {

@@ -4,6 +4,7 @@
 #include "config/host_parts.hpp"
 #include "policy/settings.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -178,9 +179,21 @@ struct server_config {
   bool strict = false;       ///< What a provider cannot express is an error, not dropped.
 };
 
-/// `auth.keys.<name>`: client keys. Empty map: no key is asked for.
+/// `auth.clients.<name>`: a key that is known by its hash, with limits of its own.
+struct client_config {
+  std::string sha256;               ///< Of the key, 64 hex digits in lower case.
+  std::vector<std::string> targets; ///< What it may ask for, groups with their tiers; empty: all.
+  std::optional<std::uint32_t> rpm_limit; ///< Requests in any 60 s.
+  std::optional<std::uint32_t> tpm_limit; ///< LLM tokens in any 60 s.
+  std::optional<std::uint32_t> concurrency_limit;
+  std::optional<std::chrono::sys_seconds> expires; ///< Refused from then on.
+  bool operator==(const client_config&) const = default;
+};
+
+/// Client keys. None at all: no key is asked for.
 struct auth_config {
-  std::map<std::string, std::string> keys; ///< Name to secret.
+  std::map<std::string, std::string> keys;      ///< `auth.keys`: name to secret; no limits.
+  std::map<std::string, client_config> clients; ///< By name; no name is in both.
 };
 
 /// `cluster`: this process is one of several that share limits, queues and breakers.
@@ -239,6 +252,7 @@ struct RouterConfig {
   [[nodiscard]] const model_config* model(std::string_view name) const;
 
   /// Gates of each level, with the defaults of `concurrency_control` applied.
+  [[nodiscard]] policy::gate_settings key_gate(const client_config& x) const;
   [[nodiscard]] policy::gate_settings router_gate() const;
   [[nodiscard]] policy::gate_settings node_gate(const node_config& x) const;
   [[nodiscard]] policy::gate_settings pool_gate(const pool_config& x) const;

@@ -81,6 +81,8 @@ struct section {
 [[nodiscard]] const section& server_schema();
 [[nodiscard]] const section& front_tls_schema();
 [[nodiscard]] const section& auth_schema();
+[[nodiscard]] const section& clients_schema();
+[[nodiscard]] const section& client_schema();
 [[nodiscard]] const section& cluster_schema();
 [[nodiscard]] const section& etcd_schema();
 [[nodiscard]] const section& tls_schema();

@@ -271,15 +271,47 @@ const section& front_tls_schema() {
 }
 
 const section& auth_schema() {
-  static const section x{"auth",
-                         {
-                             {.name = "keys",
-                              .kind = strings,
-                              .about = "name to key of each client; none may be empty",
-                              .expands = true,
-                              .secret = true,
-                              .absent = "no key is asked for"},
-                         }};
+  static const section x{
+      "auth",
+      {
+          {.name = "keys",
+           .kind = strings,
+           .about = "name to key of each client; none may be empty",
+           .expands = true,
+           .secret = true,
+           .absent = "no key is asked for"},
+          {.name = "clients",
+           .kind = map,
+           .about = "keys that are known by their hash, with limits of their own",
+           .inner = &clients_schema()},
+      }};
+  return x;
+}
+
+const section& clients_schema() {
+  static const section x{"auth.clients", {}, &client_schema(), "client"};
+  return x;
+}
+
+const section& client_schema() {
+  static const section x{
+      "auth.clients.<client>",
+      {
+          {.name = "sha256",
+           .about = "SHA-256 of the key, 64 hex digits in lower case",
+           .required = true,
+           .expands = true},
+          {.name = "targets",
+           .kind = texts,
+           .about = "what it may ask for; a group stands for its tiers too",
+           .absent = "every target"},
+          {.name = "rpm_limit", .kind = whole, .about = "requests in any 60 s"},
+          {.name = "tpm_limit", .kind = whole, .about = "in any 60 s", .unit = "LLM tokens"},
+          {.name = "concurrency_limit", .kind = whole, .about = "requests at once"},
+          {.name = "expires",
+           .about = "UTC time `2027-01-31T00:00:00Z` from which on it is refused",
+           .absent = "never"},
+      }};
   return x;
 }
 

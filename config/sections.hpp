@@ -54,6 +54,7 @@ struct loading {
   std::vector<pool_refs> pools;
   std::vector<node_refs> nodes;
   std::map<std::string, cause_refs> causes; ///< By group.
+  std::map<std::string, place> client_at;
 };
 
 void read_task_groups(loading& x, const yaml_ptr& node);
@@ -68,6 +69,9 @@ void read_providers(loading& x, const yaml_ptr& node);
 void read_models(loading& x, const yaml_ptr& node);
 void read_server(loading& x, const yaml_ptr& node);
 void read_auth(loading& x, const yaml_ptr& node);
+void read_clients(loading& x, const yaml_ptr& node);
+/// Targets of clients that do not exist, and names that are given twice.
+void link_clients(loading& x);
 void read_cluster(loading& x, const yaml_ptr& node);
 
 /// Reads the values of a tier_parameters; unset ones stay.

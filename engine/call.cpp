@@ -99,6 +99,8 @@ asio::awaitable<void> call::run() {
   terms.tokens = estimate_tokens(request_.canonical.body);
   if (router_.hierarchy().clustered())
     terms.next_hold = [this] { return router_.hierarchy().new_hold(); };
+  if (const auto key = policy::id_of("key/" + options_.client); config_->topology->find(key))
+    terms.key = key;
   hold_ = router_.hierarchy().new_hold();
   dispatch_.emplace(std::move(plan), config_->topology, terms, hold_, hold_);
   to_.watch([this] {
@@ -235,7 +237,8 @@ asio::awaitable<void> call::refuse(final_error why) {
 
 asio::awaitable<void> call::answer_failure(const policy::give_up& x) {
   // Of a stream whose content the client has seen: it ends as an error, never as complete.
-  auto why = error_of(x, last_failure_, request_.target);
+  const bool by_key = x.by != 0 && x.by == policy::id_of("key/" + options_.client);
+  auto why = error_of(x, last_failure_, by_key ? "key/" + options_.client : request_.target);
   co_await refuse(std::move(why));
 }
 

@@ -29,6 +29,7 @@ struct call_options {
   std::uint8_t priority = 5;
   std::optional<policy::duration> timeout;
   std::string client_key; ///< What the client presented; secret.
+  std::string client;     ///< Name of its key; empty: none is asked for.
 };
 
 /// Serves `request` to its end: the whole answer, stream or error has been taken when run()

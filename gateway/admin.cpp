@@ -78,15 +78,19 @@ asio::awaitable<void> serve_explain(router& of, connection& client, std::string 
 asio::awaitable<void> serve_models(router& of, connection& client, const http_message& m) {
   const auto now = of.current();
   const auto key = m["x-api-key"];
-  if (!client_allowed(now->config->auth, presented_key(field(m, http::field::authorization),
-                                                       {key.data(), key.size()}))) {
+  const auto who =
+      find_caller(now->config->auth,
+                  presented_key(field(m, http::field::authorization), {key.data(), key.size()}),
+                  std::chrono::system_clock::now());
+  if (!who) {
     co_await fail(client, 401, "Missing or unknown API key. Send it as Authorization: Bearer KEY.",
                   "invalid_api_key");
     co_return;
   }
   json data = json::array();
   for (const auto& name : now->topology->target_names)
-    data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "echelon"}});
+    if (may_ask(*who, name))
+      data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "echelon"}});
   const json body{{"object", "list"}, {"data", std::move(data)}};
   co_await answer(client, 200, body);
 }

@@ -51,7 +51,8 @@ asio::awaitable<void> refuse(connection& client, const front& api, api_error err
 /// Errors known from the head alone, before a byte of the body is taken.
 std::optional<api_error> refuse_head(const config::auth_config& auth, const http_message& m,
                                      std::uint64_t max_body, std::optional<std::uint64_t> length) {
-  if (!client_allowed(auth, presented_key(field(m, "authorization"), field(m, "x-api-key"))))
+  if (!find_caller(auth, presented_key(field(m, "authorization"), field(m, "x-api-key")),
+                   std::chrono::system_clock::now()))
     return api_error{401, "Missing or unknown API key. Send it as Authorization: Bearer KEY.",
                      "invalid_request_error", "invalid_api_key", ""};
   if (length && *length > max_body)
@@ -87,10 +88,15 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   call_request what;
   const auto now = of.current();
   auto error = read_options(message, *now->config, options, what);
+  const auto who =
+      find_caller(now->config->auth, options.client_key, std::chrono::system_clock::now());
+  if (!error && !who)
+    error = api_error{401, "The API key has just expired or been revoked.", "invalid_request_error",
+                      "invalid_api_key", ""};
   // By key where keys are checked: anything else a client could make up.
-  auto who = now->config->auth.keys.empty() ? client.address : std::string{options.client_key};
+  auto counted = who && !who->name.empty() ? who->name : client.address;
   if (!error) {
-    if (auto busy = client.load.enter_request(who, options.priority, now->config->server)) {
+    if (auto busy = client.load.enter_request(counted, options.priority, now->config->server)) {
       header_fields more;
       more.emplace_back("Retry-After", "1");
       co_await refuse(client, api, std::move(*busy), std::move(more));
@@ -100,8 +106,10 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
     co_await refuse(client, api, std::move(*error), header_fields());
     co_return;
   }
-  const place taken{client.load, std::move(who)};
+  const place taken{client.load, std::move(counted)};
   error = api.read(message.body(), request);
+  if (!error)
+    error = forbidden(*who, request.target, options.fallback_groups, what.node.has_value());
   if (request.canonical.native) request.canonical.native->beta = field(message, "anthropic-beta");
   if (error) {
     co_await refuse(client, api, std::move(*error), header_fields());
@@ -109,6 +117,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   }
   const engine::in_flight_guard guard{of};
   what.target = request.target;
+  options.client = who->name;
   what.canonical = std::move(request.canonical);
   request.canonical.stream = what.canonical.stream;
   http_recipient to{client, api, request};

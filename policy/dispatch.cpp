@@ -63,7 +63,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     last_attempt_stage_ = at_;
     model_ = model->id;
     live_ = true;
-    for (auto id : {plan_->router, plan_->node, plan_->pool})
+    for (auto id : {terms_.key, plan_->router, plan_->node, plan_->pool})
       if (id != 0) charged_.insert(id);
     const auto& here = stages_[at_];
     note(now, "attempt", here.label + "/" + model->name, "granted");
@@ -81,8 +81,12 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     }
   };
   switch (level_of(x.by)) {
+  case level::key:
   case level::router:
-  case level::node: blocked_ = true; break;
+  case level::node:
+    blocked_ = true;
+    blocked_by_ = x.by;
+    break;
   case level::pool:
     if (x.why == refusal::open && ordered_ && x.members.empty() && stages_[at_].pool_member != 0)
       refuse_stages(&stage::pool_member, stages_[at_].pool_member);

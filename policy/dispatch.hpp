@@ -28,6 +28,7 @@ struct request_terms {
   /// A fresh id for each further ask. In a cluster what the one before gave back may arrive after
   /// what the next one takes, and must not end it. Null: one id serves for all.
   std::function<hold_id()> next_hold = nullptr;
+  path_id key = 0; ///< The actor of the client's key; 0: it has no limits.
 };
 
 /// Ask `route.front()` for admission; it passes the request on down the route.
@@ -72,6 +73,7 @@ struct give_up {
   } why = kind::upstream;
   duration retry_after{}; ///< When the same request could succeed; 0: not known.
   refusal reason = refusal::none;
+  path_id by = 0; ///< The actor above all candidates that refused; 0: none did.
 };
 
 /// The answer is complete; nothing left to do.
@@ -276,6 +278,7 @@ private:
   // Refusals of the current pass.
   std::vector<path_id> saturated_; // In the order in which they were met.
   bool rate_limited_ = false, blocked_ = false;
+  path_id blocked_by_ = 0;
   duration soonest_{}; // Smallest known wait among refusals; 0: none known.
   refusal last_refusal_ = refusal::none;
 

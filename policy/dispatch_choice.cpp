@@ -121,6 +121,7 @@ void dispatch::begin_pass() {
   }
   saturated_.clear();
   rate_limited_ = blocked_ = false;
+  blocked_by_ = 0;
   soonest_ = {};
 }
 
@@ -265,6 +266,7 @@ action dispatch::retry_later(time_point now) {
 }
 
 action dispatch::finish(give_up x, time_point now) {
+  x.by = blocked_by_;
   bool blamed = false, all = true;
   hedge_lost(now);
   for (std::size_t i = 0; i < stages_.size(); ++i) {

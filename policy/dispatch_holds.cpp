@@ -23,7 +23,7 @@ void dispatch::note(time_point now, std::string what, std::string actor, std::st
 
 std::vector<path_id> dispatch::full_route(std::size_t index, path_id model) const {
   std::vector<path_id> route;
-  for (auto id : {plan_->router, plan_->node, plan_->pool})
+  for (auto id : {terms_.key, plan_->router, plan_->node, plan_->pool})
     if (id != 0) route.push_back(id);
   if (plan_->rotates && !ordered_) return route;
   const auto& x = stages_[index];

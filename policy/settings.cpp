@@ -4,6 +4,7 @@ namespace echelon::policy {
 
 std::string_view to_string(level x) {
   switch (x) {
+  case level::key: return "key";
   case level::router: return "router";
   case level::node: return "node";
   case level::pool: return "pool";

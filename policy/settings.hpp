@@ -15,8 +15,9 @@ using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = std::chrono::nanoseconds;
 
-/// Levels of the hierarchy, from the top down. `router` holds the limiter of the whole router.
-enum class level : std::uint8_t { router, node, pool, group, tier, model };
+/// Levels of the hierarchy, from the top down. `key` holds the limits of one client's key, `router`
+/// the limiter of the whole router.
+enum class level : std::uint8_t { key, router, node, pool, group, tier, model };
 
 enum class rotation_strategy : std::uint8_t { round_robin, least_recently_used, weighted, custom };
 enum class fallback_strategy : std::uint8_t { echelon_down, provider_failover, model_rotate };

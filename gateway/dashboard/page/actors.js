@@ -1,8 +1,8 @@
 // The hierarchy: one row for each actor, kept while it lives.
 import { by, make, say } from "./dom.js";
 
-const levels = [["router", "Router"], ["node", "Workflow nodes"], ["pool", "Polling pools"],
-  ["group", "Task groups and their tiers"], ["model", "Models"]];
+const levels = [["key", "Keys of clients"], ["router", "Router"], ["node", "Workflow nodes"],
+  ["pool", "Polling pools"], ["group", "Task groups and their tiers"], ["model", "Models"]];
 const rows = new Map();
 const homes = new Map();
 
