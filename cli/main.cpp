@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
       "--config", explaining.config,
       "Configuration: a file or a folder; without it a running router is asked");
   explain_command->add_option("--url", explaining.url, "Where the running router is")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->envname("ECHELON_URL");
   explain_command->add_option("--token", explaining.token, "server.admin_token")
       ->envname("ECHELON_ADMIN_TOKEN");
   explain_command->add_flag("--simulate", explaining.simulate,
@@ -79,7 +80,9 @@ int main(int argc, char** argv) {
   call_command->add_flag("--stream", calling.stream, "Print the answer as it comes");
   call_command->add_option("--fallback", calling.fallback, "Groups or tiers to try afterwards, a,b")
       ->delimiter(',');
-  call_command->add_option("--url", calling.url, "Where the router is")->capture_default_str();
+  call_command->add_option("--url", calling.url, "Where the router is")
+      ->capture_default_str()
+      ->envname("ECHELON_URL");
   call_command->add_option("--key", calling.key, "Client API key")->envname("ECHELON_API_KEY");
   call_command->add_flag("--json", calling.json, "Print the whole answer as JSON");
   call_command->callback([&] { code = call(calling); });
@@ -93,7 +96,9 @@ int main(int argc, char** argv) {
   bench_command->add_option("target", measuring.target,
                             "Node, pool, group, group.tier or model; without it the first of "
                             "/v1/models");
-  bench_command->add_option("--url", measuring.url, "Where the router is")->capture_default_str();
+  bench_command->add_option("--url", measuring.url, "Where the router is")
+      ->capture_default_str()
+      ->envname("ECHELON_URL");
   bench_command
       ->add_option("--connections", measuring.connections, "Connections, so most requests at once")
       ->capture_default_str()
@@ -123,7 +128,9 @@ int main(int argc, char** argv) {
 
   status_options showing;
   auto* status_command = app.add_subcommand("status", "Show every actor of a running router");
-  status_command->add_option("--url", showing.url, "Where the router is")->capture_default_str();
+  status_command->add_option("--url", showing.url, "Where the router is")
+      ->capture_default_str()
+      ->envname("ECHELON_URL");
   status_command->add_option("--token", showing.token, "server.admin_token")
       ->envname("ECHELON_ADMIN_TOKEN");
   status_command->add_flag("--watch", showing.watch, "Again each second, until interrupted");
