@@ -213,16 +213,19 @@ class Dashboard(Case):
         targets = ("plan_group", "fast_group", "single_turn_pool", "planning_node")
 
         def go(i):
-            return [router.chat(targets[(i + n) % 4] if n % 17 else "unknown_target") for n in range(60)]
+            return [router.chat(targets[(i + n) % 4] if n % 17 != 16 else "unknown_target") for n in range(60)]
         calls = client.later(lambda: client.at_once(6, go))
         calls(120)
-        page.wait_for_timeout(3000)
+        # The picture is of a router that works.
+        calls = client.later(lambda: client.at_once(6, go))
+        self.assertTrue(client.until(lambda: page.locator("#t-rate").inner_text() not in ("–", "0"), 20))
         scratch = tempfile.TemporaryDirectory(prefix="echelon-pictures-")
         self.addCleanup(scratch.cleanup)
         folder = pathlib.Path(os.environ.get("ECHELON_SCREENSHOTS", scratch.name))
         page.screenshot(path=folder / "dashboard-light.png")
         page.locator("#theme").click()
         page.screenshot(path=folder / "dashboard-dark.png")
+        calls(120)
         ups[2].play(*[steps.error(503)] * 4, steps.after(0.02, steps.ok()))
         page.locator("#feed-filter").select_option("moved")
         self.assertTrue(client.until(lambda: router.chat("fast_group.echelon1").header("x-echelon-attempts") == "2", 10))

@@ -28,7 +28,7 @@ function meter(label) {
       const share = limit > 0 ? Math.min(1, Math.max(0, used / limit)) : 0;
       fill.setAttribute("width", `${(share * 100).toFixed(1)}%`);
       const strain = scarce ? 1 - share : share;
-      root.className = `meter${limit > 0 && strain >= 0.95 ? " bad" : limit > 0 && strain >= 0.75 ? " warn" : ""}`;
+      root.className = `meter${limit > 0 ? "" : " free"}${limit > 0 && strain >= 0.95 ? " bad" : limit > 0 && strain >= 0.75 ? " warn" : ""}`;
     },
   };
 }

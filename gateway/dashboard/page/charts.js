@@ -16,6 +16,12 @@ function quantile(sorted, q) {
   return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] : null;
 }
 
+/** The last minute, and more when there is more, in seconds. */
+function shown() {
+  const max = at.at(-1) ?? Date.now() / 1000;
+  return { min: max - Math.min(span, Math.max(60, max - (at[0] ?? max))), max };
+}
+
 /** Adds a point for the second that has passed; returns what the tiles show. */
 export function tick(state) {
   const now = Date.now();
@@ -30,7 +36,7 @@ export function tick(state) {
   if (at.length > span) [at, ...Object.values(columns)].forEach((x) => x.shift());
   plots.forEach(({ plot, names }) => {
     plot.setData([at, ...names.map((n) => columns[n])], false);
-    plot.setScale("x", { min: now / 1000 - Math.min(span, Math.max(60, now / 1000 - at[0])), max: now / 1000 });
+    plot.setScale("x", shown());
   });
   return { ...point, success: ended.length ? ended.filter((x) => x.ok).length / ended.length : null };
 }
@@ -44,11 +50,12 @@ export function draw() {
     const plot = new window.uPlot({
       width: home.clientWidth, height: 150, cursor: { y: false, drag: { x: false, y: false } }, legend: { show: false },
       scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] } },
-      axes: [{ ...axis, space: 70, values: (_, all) => all.map((x) => new Date(x * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false })) },
+      axes: [{ ...axis, space: 80, size: 28, values: (_, all) => all.map((x) => new Date(x * 1000).toLocaleTimeString([], { hour12: false })) },
         { ...axis, size: 44 }],
       series: [{}, ...names.map((_, i) => ({ stroke: colour(colours[i]), width: 2, spanGaps: false, points: { show: false },
         fill: filled ? `${colour(colours[i])}22` : undefined }))],
     }, [at, ...names.map((n) => columns[n])], home);
+    plot.setScale("x", shown());
     return { plot, names, home };
   });
 }
