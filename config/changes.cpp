@@ -140,6 +140,11 @@ config_changes compare(const RouterConfig& before, const policy::topology& from,
   for (const auto& [name, model] : after.models)
     if (const auto old = before.models.find(name); old != before.models.end())
       note(x.changed, "model " + name, of_model(old->second), of_model(model));
+  if (before.traces != after.traces)
+    x.changed.push_back(std::string{"telemetry.traces: "}
+                        + (!after.traces.on()   ? "off"
+                           : before.traces.on() ? "changed"
+                                                : "on"));
   if (before.auth.keys != after.auth.keys) x.changed.push_back("auth.keys: other keys");
   if (before.auth.clients != after.auth.clients)
     x.changed.push_back("auth.clients: other keys or rights");

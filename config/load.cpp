@@ -28,6 +28,7 @@ constexpr std::pair<const char*, section_reader> sections[] = {
     {"server", read_server},
     {"auth", read_auth},
     {"cluster", read_cluster},
+    {"telemetry", read_telemetry},
 };
 
 /// Sections that hold named things: several files may each bring some.

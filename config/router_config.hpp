@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/host_parts.hpp"
+#include "config/observability.hpp"
 #include "policy/settings.hpp"
 
 #include <chrono>
@@ -242,6 +243,7 @@ struct RouterConfig {
   std::optional<policy::rate_settings> rate; ///< Of the whole router.
   server_config server;
   auth_config auth;
+  traces_config traces;
   std::optional<cluster_config> cluster;                ///< Absent: one node by itself.
   std::shared_ptr<const failure_classifier> classifier; ///< Of a host program; null: none.
 

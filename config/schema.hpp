@@ -86,6 +86,8 @@ struct section {
 [[nodiscard]] const section& cluster_schema();
 [[nodiscard]] const section& etcd_schema();
 [[nodiscard]] const section& tls_schema();
+[[nodiscard]] const section& telemetry_schema();
+[[nodiscard]] const section& traces_schema();
 
 /// A map whose names are free and whose values are texts.
 [[nodiscard]] const section& free_names();

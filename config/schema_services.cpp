@@ -49,6 +49,10 @@ const section& root_schema() {
            .about = "several nodes with one set of limits",
            .inner = &cluster_schema(),
            .absent = "one node by itself"},
+          {.name = "telemetry",
+           .kind = map,
+           .about = "traces of requests",
+           .inner = &telemetry_schema()},
       }};
   return x;
 }

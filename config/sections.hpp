@@ -73,6 +73,7 @@ void read_clients(loading& x, const yaml_ptr& node);
 /// Targets of clients that do not exist, and names that are given twice.
 void link_clients(loading& x);
 void read_cluster(loading& x, const yaml_ptr& node);
+void read_telemetry(loading& x, const yaml_ptr& node);
 
 /// Reads the values of a tier_parameters; unset ones stay.
 void read_parameters(map_reader& from, tier_parameters& to);

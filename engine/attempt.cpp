@@ -1,5 +1,6 @@
 #include "engine/attempt.hpp"
 
+#include "providers/json_read.hpp"
 #include "providers/text.hpp"
 
 #include <algorithm>
@@ -148,6 +149,8 @@ asio::awaitable<void> upstream_attempt::exchange() {
     fail(std::move(*built.failure));
     co_return;
   }
+  built.request.headers.insert(built.request.headers.end(), terms_.headers.begin(),
+                               terms_.headers.end());
   from_ = upstreams_.open(provider->second);
   from_->expires_at(std::min(terms_.deadline, begun_ + terms_.timeout));
   const auto head = co_await from_->start(std::move(built.request));
@@ -195,6 +198,18 @@ asio::awaitable<void> upstream_attempt::read_plain(const providers::adapter& wir
   if (plain.is_object() && plain.value("created", 1) == 0)
     plain["created"] = unix_seconds(terms_.wall);
   usage_ = reply.usage;
+  if (!terms_.span_id.empty()) note(plain);
+}
+
+/// Keeps what a span tells of an answer, or of a chunk of it.
+void upstream_attempt::note(const nlohmann::json& answer) {
+  if (answered_.id.empty()) answered_.id = providers::text_of(answer, "id");
+  if (answered_.model.empty()) answered_.model = providers::text_of(answer, "model");
+  const auto& choices = providers::member(answer, "choices");
+  if (!choices.is_array()) return;
+  for (const auto& x : choices)
+    if (auto reason = providers::text_of(x, "finish_reason"); !reason.empty())
+      answered_.finish_reasons.push_back(std::move(reason));
 }
 
 asio::awaitable<void> upstream_attempt::read_first(const providers::adapter& wire) {
@@ -202,14 +217,17 @@ asio::awaitable<void> upstream_attempt::read_first(const providers::adapter& wir
   // Before content only the first wait counts: pings and empty chunks do not extend it.
   while (!content_ && !finished_ && !failure_)
     content_ = co_await read_piece(chunks);
+  if (content_) first_content_ = seconds();
 }
 
 /// @returns Whether content was among what came.
 asio::awaitable<bool> upstream_attempt::read_piece(std::vector<nlohmann::json>& to) {
   const auto piece = co_await from_->read();
   auto update = piece.empty() ? decoder_->finish() : decoder_->feed(piece);
-  for (auto& chunk : update.chunks)
+  for (auto& chunk : update.chunks) {
+    if (!terms_.span_id.empty()) note(chunk);
     to.push_back(std::move(chunk));
+  }
   if (update.usage) usage_ = update.usage;
   finished_ = update.finished || piece.empty();
   if (update.failure) fail(std::move(*update.failure));

@@ -26,6 +26,14 @@ struct attempt_terms {
   policy::time_point deadline{};
   std::chrono::system_clock::time_point wall; ///< When the client's request came.
   std::string label{};                        ///< `plan_group.echelon2/openai-gpt4-turbo`
+  std::string span_id{};            ///< Its span, where its trace is recorded, else empty.
+  providers::header_list headers{}; ///< For the upstream, beside the adapter's.
+};
+
+/// What an upstream calls its answer.
+struct answer_facts {
+  std::string id, model;
+  std::vector<std::string> finish_reasons; ///< One for each choice that has ended.
 };
 
 /// Used from one executor only.
@@ -57,6 +65,12 @@ public:
   [[nodiscard]] const std::string& label() const { return terms_.label; }
   /// Seconds from begin() to now.
   [[nodiscard]] double seconds() const;
+  [[nodiscard]] const attempt_terms& terms() const { return terms_; }
+  [[nodiscard]] policy::time_point begun_at() const { return begun_; }
+  /// Seconds from begin() to the first content of a stream.
+  [[nodiscard]] std::optional<double> first_content_after() const { return first_content_; }
+  /// Of attempts with a span only.
+  [[nodiscard]] const answer_facts& answered() const { return answered_; }
 
   nlohmann::json plain;               ///< The canonical answer of a plain call.
   std::vector<nlohmann::json> chunks; ///< Of a stream, up to its first content.
@@ -71,6 +85,7 @@ private:
   boost::asio::awaitable<void> read_first(const providers::adapter& wire);
   boost::asio::awaitable<bool> read_piece(std::vector<nlohmann::json>& to);
   void fail(providers::upstream_failure x);
+  void note(const nlohmann::json& answer);
 
   attempt_terms terms_;
   providers::transport& upstreams_;
@@ -82,6 +97,8 @@ private:
   std::string key_;
   std::vector<std::size_t> tried_; ///< Keys of the provider, by index.
   policy::time_point begun_{};
+  std::optional<double> first_content_;
+  answer_facts answered_;
   bool done_ = false, content_ = false, finished_ = false;
 };
 

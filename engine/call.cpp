@@ -4,6 +4,7 @@
 #include "config/topology.hpp"
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
+#include "engine/telemetry/call_spans.hpp"
 #include "providers/json_text.hpp"
 
 #include <boost/asio/post.hpp>
@@ -117,6 +118,9 @@ asio::awaitable<void> call::run() {
   }
   to_.unwatch();
   if (gone_ || broken) {
+    // A recipient that throws leaves its attempt behind.
+    for (const auto& x : running_)
+      note_attempt(*x, "client_gone");
     dispatch_->abandon(clock::now(), sent_);
     flush();
     to_.abandoned();
@@ -212,11 +216,15 @@ asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
     });
   });
   boost::system::error_code ignored;
+  const auto begun = clock::now();
   if (!state->why) co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   state->timer = nullptr;
-  if (state->why) co_return *state->why;
-  router_.hierarchy().forget(token);
-  co_return policy::refusal::saturated;
+  if (!state->why) router_.hierarchy().forget(token);
+  const auto why = state->why.value_or(policy::refusal::saturated);
+  if (auto* to = trace())
+    to->add(wait_span(*to, config_->topology->path(x.actor), begun,
+                      why == policy::refusal::none ? "turn" : to_string(why)));
+  co_return why;
 }
 
 asio::awaitable<void> call::sleep(policy::time_point until) {
@@ -230,6 +238,8 @@ call_report call::report() const {
 }
 
 asio::awaitable<void> call::refuse(final_error why) {
+  if (options_.seen)
+    options_.seen->facts.error = why.error.code.empty() ? why.error.type : why.error.code;
   finish(why.error.status, why.error.message);
   const auto about = report();
   co_await to_.fail(about, why);
@@ -267,7 +277,21 @@ void call::finish(int status, std::string outcome) {
              dispatch_ ? x.target : "unknown", x.route.empty() ? "-" : x.route, status, x.attempts,
              seconds * 1000, queued > 0 ? fmt::format(" queued {:.1f} ms", queued * 1000) : "");
   if (router_.events().heard()) router_.events().publish("request", summary_json(x));
+  tell(x);
   router_.records().add(std::move(x));
+}
+
+void call::tell(const decision_record& x) {
+  if (!options_.seen) return;
+  auto& to = options_.seen->facts;
+  to.id = x.id;
+  to.target = x.target;
+  to.route = x.route;
+  to.outcome = x.outcome;
+  to.stream = x.stream;
+  to.attempts = x.attempts;
+  to.queued = x.queued;
+  if (trace() != nullptr) to.steps = x.steps;
 }
 
 } // namespace echelon::engine

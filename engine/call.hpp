@@ -4,6 +4,7 @@
 #include "engine/attempt.hpp"
 #include "engine/recipient.hpp"
 #include "engine/router.hpp"
+#include "engine/telemetry/observation.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -28,8 +29,9 @@ struct call_options {
   std::vector<std::string> fallback_groups;
   std::uint8_t priority = 5;
   std::optional<policy::duration> timeout;
-  std::string client_key; ///< What the client presented; secret.
-  std::string client;     ///< Name of its key; empty: none is asked for.
+  std::string client_key;      ///< What the client presented; secret.
+  std::string client;          ///< Name of its key; empty: none is asked for.
+  observation* seen = nullptr; ///< Told what the call does, as it does it; null: nobody asks.
 };
 
 /// Serves `request` to its end: the whole answer, stream or error has been taken when run()
@@ -64,10 +66,15 @@ private:
   boost::asio::awaitable<policy::duration> tell_failure(const policy::attempt_result& x,
                                                         bool of_hedge);
   void note_attempt(const upstream_attempt& x, std::string_view outcome);
+  void note_usage(const upstream_attempt& x);
   boost::asio::awaitable<void> refuse(final_error why);
   boost::asio::awaitable<void> answer_failure(const policy::give_up& x);
   void flush();
   void finish(int status, std::string outcome);
+  void tell(const decision_record& x);
+  [[nodiscard]] request_trace* trace() {
+    return options_.seen ? options_.seen->recorded() : nullptr;
+  }
   call_report report() const;
   std::shared_ptr<const policy::plan> plan(api_error& error) const;
   config::tier_parameters parameters(const policy::start_attempt& x) const;
@@ -87,7 +94,8 @@ private:
   std::string route_;
   std::vector<std::string> dropped_;
   std::optional<providers::upstream_failure> last_failure_;
-  attempt_ptr answer_; // The attempt whose answer the client gets.
+  attempt_ptr answer_;      // The attempt whose answer the client gets.
+  std::uint32_t spans_ = 0; // Of attempts, so far.
   bool gone_ = false;
   bool sent_ = false; // The attempt that was granted last has begun.
 };

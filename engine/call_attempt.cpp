@@ -3,6 +3,7 @@
 
 #include "config/log.hpp"
 #include "engine/await_answer.hpp"
+#include "engine/telemetry/call_spans.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -34,14 +35,40 @@ call::attempt_ptr call::prepare(const policy::start_attempt& x) {
                       x.model,          router_.keys(),     options_.client_key,
                       x.timeout,        deadline_,          wall_};
   terms.label = x.label == x.model ? x.model : x.label + '/' + x.model;
+  if (options_.seen && options_.seen->trace) {
+    const auto id = new_span_id();
+    terms.headers = options_.seen->trace->headers(id);
+    if (trace() != nullptr) terms.span_id = id;
+  }
   return std::make_shared<upstream_attempt>(std::move(terms), upstreams_);
 }
 
 void call::note_attempt(const upstream_attempt& x, std::string_view outcome) {
   router_.counters().attempt(x.model(), outcome, x.seconds());
+  if (auto* to = trace()) to->add(attempt_span(*to, x, outcome, ++spans_));
   if (!x.failure() || gone_) return;
   log().warn("request {} attempt {} failed: {} status {}: {}", options_.request_id, x.label(),
              outcome, x.failure()->status, x.failure()->message);
+}
+
+/// Of the attempt whose answer the client gets.
+void call::note_usage(const upstream_attempt& x) {
+  auto* const facts = options_.seen ? &options_.seen->facts : nullptr;
+  const auto* model = config_->config->model(x.model());
+  if (facts) {
+    facts->model = x.model();
+    if (model != nullptr) facts->provider = model->provider;
+    facts->usage = x.usage();
+  }
+  const auto& usage = x.usage();
+  if (!usage) return;
+  router_.counters().tokens(x.model(), usage->prompt_tokens, usage->completion_tokens);
+  if (model == nullptr) return;
+  const auto cost = (static_cast<double>(usage->prompt_tokens) * model->input_per_mtok
+                     + static_cast<double>(usage->completion_tokens) * model->output_per_mtok)
+                    / 1e6;
+  router_.counters().cost(model->name, cost);
+  if (facts) facts->cost = cost;
 }
 
 asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
@@ -57,15 +84,7 @@ asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
       co_await pass_on(*answer_);
       running_.clear();
     }
-    if (const auto& usage = answer_->usage()) {
-      auto& counters = router_.counters();
-      counters.tokens(answer_->model(), usage->prompt_tokens, usage->completion_tokens);
-      if (const auto* model = config_->config->model(answer_->model()); model != nullptr)
-        counters.cost(model->name,
-                      (static_cast<double>(usage->prompt_tokens) * model->input_per_mtok
-                       + static_cast<double>(usage->completion_tokens) * model->output_per_mtok)
-                          / 1e6);
-    }
+    note_usage(*answer_);
   }
   if (gone_) {
     note_attempt(*answer_, "client_gone");
@@ -134,6 +153,7 @@ asio::awaitable<call::attempt_ptr> call::decide(attempt_ptr first, attempt_ptr s
     if (gone_) {
       co_await end(second);
       co_await end(first);
+      note_attempt(*second, "client_gone");
       co_return first;
     }
     if (first->done()) {
@@ -198,6 +218,7 @@ asio::awaitable<void> call::end(attempt_ptr loser) {
 /// A stream that has begun, to its end or its failure, of which drive() tells.
 asio::awaitable<void> call::pass_on(upstream_attempt& from) {
   router_.counters().first_content(from.model(), from.seconds());
+  if (options_.seen) options_.seen->facts.first_content = clock::now() - started_;
   const auto about = report();
   co_await to_.begin(about, from.chunks);
   while (!from.finished() && !from.failure() && !gone_) {

@@ -67,6 +67,10 @@ struct metrics::impl {
                                           "Money that answers cost by the models' price, by "
                                           "model."),
                                  {"model"}};
+  labelled_metrics<Counter> spans{counters(registry, "echelon_trace_spans_total",
+                                           "Spans of traces: sent, dropped (the queue was full), "
+                                           "or failed (the collector did not take them)."),
+                                  {"result"}};
   labelled_metrics<Counter> health{counters(registry, "echelon_health_checks_total",
                                             "Active checks of ejected pool members by result."),
                                    {"pool", "result"}};
@@ -106,6 +110,10 @@ void metrics::admission(double seconds) {
 
 void metrics::cost(std::string_view model, double money) {
   if (money > 0) impl_->cost.at({model}).Increment(money);
+}
+
+void metrics::spans(std::string_view result, std::size_t n) {
+  impl_->spans.at({result}).Increment(static_cast<double>(n));
 }
 
 void metrics::health_check(std::string_view pool, bool healthy) {

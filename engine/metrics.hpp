@@ -26,6 +26,8 @@ public:
   void admission(double seconds);
   /// Money, in the currency of the models' `price`.
   void cost(std::string_view model, double money);
+  /// What became of `n` spans: `sent`, `dropped` or `failed`.
+  void spans(std::string_view result, std::size_t n);
   void health_check(std::string_view pool, bool healthy);
   /// The exposition text, with the state of every actor added, and in a cluster with what the
   /// admissions of this node took.

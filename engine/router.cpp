@@ -4,10 +4,25 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 namespace echelon::engine {
 
+namespace {
+
+/// Tells this process from others of the same service.
+std::string instance_name(const config::RouterConfig& x) {
+  if (x.cluster && !x.cluster->node.empty()) return x.cluster->node;
+  char host[256] = {};
+  if (::gethostname(host, sizeof host - 1) != 0) return "echelon";
+  return std::string{host} + ':' + std::to_string(::getpid());
+}
+
+} // namespace
+
 router::router(config::router_config_ptr config, loader load, actor_home where)
-    : load_(std::move(load)) {
+    : load_(std::move(load)),
+      traces_(instance_name(*config), [this](auto result, auto n) { metrics_.spans(result, n); }) {
   auto topology = config::make_topology(*config);
   if (config->cluster) {
     node_ = std::make_unique<cluster::node>(*config->cluster, where.host, where.threads);
@@ -23,6 +38,7 @@ router::router(config::router_config_ptr config, loader load, actor_home where)
   } else {
     hierarchy_ = std::make_unique<actors::hierarchy>(topology, where.threads);
   }
+  traces_.configure(config->traces);
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
 }
 
@@ -113,6 +129,7 @@ reload_result router::take(config::router_config_ptr config, reload_result resul
   // Actors first: a request that sees the new plans must find their actors.
   hierarchy_->apply(topology);
   if (node_) node_->apply(topology);
+  traces_.configure(config->traces);
   result.ok = true;
   result.changes = config::compare(*before->config, *before->topology, *config, *topology);
   result.version = before->version + 1;

@@ -10,6 +10,7 @@
 #include "engine/event_hub.hpp"
 #include "engine/metrics.hpp"
 #include "engine/records.hpp"
+#include "engine/telemetry/span_exporter.hpp"
 #include "policy/topology.hpp"
 #include "providers/key_ring.hpp"
 
@@ -78,6 +79,7 @@ public:
   [[nodiscard]] record_ring& records() { return records_; }
   [[nodiscard]] metrics& counters() { return metrics_; }
   [[nodiscard]] event_hub& events() { return events_; }
+  [[nodiscard]] span_exporter& traces() { return traces_; }
   [[nodiscard]] budgets& retries() { return budgets_; }
   [[nodiscard]] providers::key_book& keys() { return keys_; }
 
@@ -105,6 +107,7 @@ private:
   std::unique_ptr<actors::hierarchy> hierarchy_;
   record_ring records_{10000};
   metrics metrics_;
+  span_exporter traces_; // Tells the metrics what became of spans.
   budgets budgets_;
   providers::key_book keys_;
 };

@@ -50,6 +50,8 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   auto text = head(to, status, headers);
   text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", content_type, body.size());
   to.head_sent = true;
+  to.status = status;
+  to.sent += body.size();
   to.stream.expires_after(to.write_limit);
   const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};
   co_await asio::async_write(to.stream, parts, asio::use_awaitable);
@@ -64,20 +66,24 @@ asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
           "X-Accel-Buffering: no\r\n";
   if (to.chunked) text += "Transfer-Encoding: chunked\r\n";
   text += "\r\n";
+  to.sent += first.size();
   text += frame(to, std::move(first));
   to.head_sent = true;
+  to.status = 200;
   to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
 }
 
 asio::awaitable<void> write_events(connection& to, std::string events) {
   if (events.empty()) co_return;
+  to.sent += events.size();
   const auto text = frame(to, std::move(events));
   to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
 }
 
 asio::awaitable<void> end_stream(connection& to, std::string last) {
+  to.sent += last.size();
   auto text = frame(to, std::move(last));
   if (to.chunked) text += "0\r\n\r\n";
   if (text.empty()) co_return;

@@ -8,12 +8,17 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace echelon::engine {
+struct observation;
+}
 
 namespace echelon::gateway {
 
@@ -35,9 +40,12 @@ struct connection {
   std::chrono::nanoseconds write_limit = std::chrono::seconds{60}; ///< server.write_timeout
   // Of the request being answered:
   bool http_1_0 = false;
-  bool keep_alive = true; ///< The connection may serve another request.
-  bool head_sent = false; ///< Status and headers of the answer are out.
-  bool chunked = false;   ///< A stream is being written in chunks.
+  bool keep_alive = true;              ///< The connection may serve another request.
+  bool head_sent = false;              ///< Status and headers of the answer are out.
+  bool chunked = false;                ///< A stream is being written in chunks.
+  int status = 0;                      ///< Of the answer; 0: none has begun.
+  std::uint64_t sent = 0;              ///< Bytes of its body.
+  engine::observation* seen = nullptr; ///< Null: nobody looks.
 };
 
 /// A whole answer. Adds Content-Length, Content-Type, Date-less minimal framing and Connection.

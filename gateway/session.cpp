@@ -5,6 +5,7 @@
 #include "gateway/auth.hpp"
 #include "gateway/front_load.hpp"
 #include "gateway/http_recipient.hpp"
+#include "gateway/observed_request.hpp"
 #include "gateway/request_options.hpp"
 #include "providers/json_read.hpp"
 
@@ -43,6 +44,12 @@ const front* front_of(std::string_view path) {
 asio::awaitable<void> refuse(connection& client, const front& api, api_error error,
                              header_fields more) {
   const auto id = providers::make_id("req_");
+  if (client.seen != nullptr) {
+    auto& facts = client.seen->facts;
+    facts.id = id;
+    facts.error = error.code.empty() ? error.type : error.code;
+    facts.outcome = error.message;
+  }
   more.emplace_back("x-request-id", id);
   const auto body = api.error_body(error, id);
   co_await write_answer(client, error.status, "application/json", more, body);
@@ -108,6 +115,10 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   }
   const place taken{client.load, std::move(counted)};
   error = api.read(message.body(), request);
+  if (client.seen != nullptr) {
+    client.seen->facts.client = who->name;
+    client.seen->facts.target = request.target;
+  }
   if (!error)
     error = forbidden(*who, request.target, options.fallback_groups, what.node.has_value());
   if (request.canonical.native) request.canonical.native->beta = field(message, "anthropic-beta");
@@ -120,6 +131,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   options.client = who->name;
   what.canonical = std::move(request.canonical);
   request.canonical.stream = what.canonical.stream;
+  options.seen = client.seen;
   http_recipient to{client, api, request};
   call served{of, upstreams, to, std::move(what), std::move(options)};
   co_await served.run();
@@ -200,6 +212,8 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   parser.body_limit(server.max_body_bytes);
   error_code error;
   client.head_sent = client.chunked = client.http_1_0 = false;
+  client.status = 0;
+  client.sent = 0;
   client.keep_alive = true;
   client.stream.expires_after(server.header_timeout);
   co_await http::async_read_header(client.stream, client.buffer, parser,
@@ -219,6 +233,10 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   const auto bare = path.substr(0, path.find('?'));
   const auto* api = front_of(bare);
   const bool post = head.method() == http::verb::post;
+  std::optional<observed_request> seen;
+  if (api != nullptr)
+    seen.emplace(of, client, head, bare,
+                 std::string{head.method_string().data(), head.method_string().size()});
   std::optional<api_error> refused;
   if (api != nullptr && !post) {
     refused = {405, "Use POST.", "invalid_request_error", "method_not_allowed", ""};

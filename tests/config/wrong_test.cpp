@@ -57,6 +57,9 @@ TEST_CASE("faults of limits are told in full") {
 TEST_CASE("faults of providers, models, server and keys are told in full") {
   CHECK(check("providers") >= 40);
 }
+TEST_CASE("faults of telemetry are told in full") {
+  CHECK(check("telemetry") >= 5);
+}
 TEST_CASE("CONFIG.3 faults of whole documents are told in full") {
   CHECK(check("documents", false) >= 18);
 }

@@ -1,0 +1,55 @@
+// telemetry.
+#include "config/sections.hpp"
+#include "config/url.hpp"
+
+namespace echelon::config {
+
+namespace {
+
+void read_traces(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "telemetry.traces", traces_schema(), x.out};
+  auto& to = x.config.traces;
+  if (in.find("endpoint") == nullptr)
+    x.out.error(in.at(), "missing-key", "telemetry.traces needs endpoint");
+  if (const auto url = in.expanded("endpoint", x.env, x.simulate); url && !url->empty()) {
+    std::string why;
+    if (auto good = check_base_url(*url, why)) {
+      // What an exporter's documentation calls its endpoint often has the path already.
+      constexpr std::string_view path = "/v1/traces";
+      if (good->size() > path.size()
+          && good->compare(good->size() - path.size(), path.size(), path) == 0)
+        good->resize(good->size() - path.size());
+      to.endpoint = *good;
+    } else {
+      x.out.error(in.where("endpoint"), "bad-url",
+                  in.path("endpoint") + " is not a base URL: " + why);
+    }
+  }
+  if (const auto headers = in.take("headers")) {
+    map_reader own{headers, in.path("headers"), free_names(), x.out};
+    for (const auto& [key, value] : headers->entries)
+      if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
+        if (v->find_first_of("\r\n") != std::string::npos)
+          x.out.error(value->at, "bad-header", own.path(key->text) + " holds a line break");
+        else
+          to.headers[key->text] = *v;
+      }
+  }
+  to.ca_file = in.expanded("ca_file", x.env, x.simulate).value_or("");
+  if (const auto v = in.word("service_name")) to.service = *v;
+  if (const auto v = in.number("ratio")) to.ratio = *v;
+  to.parent_based = in.boolean("parent_based").value_or(true);
+  to.propagate = in.boolean("propagate").value_or(true);
+  if (const auto v = in.count("max_queue")) to.max_queue = *v;
+  in.finish();
+}
+
+} // namespace
+
+void read_telemetry(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "telemetry", telemetry_schema(), x.out};
+  if (const auto traces = in.take("traces")) read_traces(x, traces);
+  in.finish();
+}
+
+} // namespace echelon::config

@@ -1,0 +1,34 @@
+/// A request as those see it who look at all of them: traces and the access log.
+#pragma once
+
+#include "engine/telemetry/observation.hpp"
+#include "gateway/session.hpp"
+
+#include <boost/beast/http/fields.hpp>
+
+#include <memory>
+#include <string>
+
+namespace echelon::gateway {
+
+/// Lives from a request's head to its last byte; what is known then goes out at its end, whatever
+/// that is. Costs nothing where nobody looks.
+class observed_request {
+public:
+  /// `path`: without its query. `head` is read here only; `client` outlives this.
+  observed_request(router& of, connection& client, const boost::beast::http::fields& head,
+                   std::string path, std::string method);
+  ~observed_request();
+  observed_request(const observed_request&) = delete;
+  observed_request& operator=(const observed_request&) = delete;
+
+private:
+  [[nodiscard]] engine::span server_span() const;
+
+  router& of_;
+  connection& client_;
+  std::string path_, method_, agent_;
+  std::unique_ptr<engine::observation> seen_; // Null: nobody looks.
+};
+
+} // namespace echelon::gateway
