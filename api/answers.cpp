@@ -107,6 +107,13 @@ LlmError cancelled_error(ErrorKind why, const std::string& request_id) {
              : plain_error(ErrorKind::cancelled, "The caller cancelled.", 499, request_id);
 }
 
+LlmError forked_error(const std::string& request_id) {
+  return plain_error(ErrorKind::shut_down,
+                     "This process was forked from the one whose LlmFactory this is: make one of "
+                     "its own here.",
+                     503, request_id);
+}
+
 std::string gathered_stream::text() const {
   std::string all;
   for (const auto& chunk : chunks_)

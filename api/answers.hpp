@@ -25,6 +25,8 @@ namespace echelon::api {
 [[nodiscard]] LlmError plain_error(ErrorKind kind, const std::string& message, int status,
                                    const std::string& request_id = {});
 [[nodiscard]] LlmError cancelled_error(ErrorKind why, const std::string& request_id);
+/// Of a call in a process that was forked from the factory's: threads do not come along.
+[[nodiscard]] LlmError forked_error(const std::string& request_id = {});
 
 /// The text so far of a stream, and the whole at its end.
 class gathered_stream {

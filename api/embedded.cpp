@@ -208,15 +208,9 @@ private:
 
   /// Threads do not come along into a process that is forked from this one.
   [[nodiscard]] bool reactors_elsewhere() const { return process_ != getpid(); }
-  static LlmError forked_error(const std::string& id) {
-    return plain_error(ErrorKind::shut_down,
-                       "This process was forked from the one whose router this is: make an "
-                       "LlmFactory of its own here.",
-                       503, id);
-  }
   /// Keeps the router. Throws LlmError if there is none any more.
   std::shared_lock<std::shared_mutex> alive() const {
-    if (reactors_elsewhere()) throw forked_error({});
+    if (reactors_elsewhere()) throw forked_error();
     std::shared_lock guard{mutex_};
     if (!router_) throw cancelled_error(ErrorKind::shut_down, {});
     return guard;

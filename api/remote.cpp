@@ -220,11 +220,7 @@ public:
   }
 
   CallHandle start(call_spec what, std::shared_ptr<listener> to) override {
-    if (!reactors_ || reactors_->elsewhere())
-      throw plain_error(ErrorKind::shut_down,
-                        "This process was forked from the one whose LlmFactory this is: make one "
-                        "of its own here.",
-                        503);
+    if (!reactors_ || reactors_->elsewhere()) throw forked_error();
     providers::http_request request;
     request.target = providers::endpoint(to_->base_url, "", "/v1/chat/completions");
     auto& headers = request.headers;

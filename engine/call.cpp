@@ -102,8 +102,8 @@ asio::awaitable<void> call::run() {
     terms.next_hold = [this] { return router_.hierarchy().new_hold(); };
   if (const auto key = policy::id_of("key/" + options_.client); config_->topology->find(key))
     terms.key = key;
-  hold_ = router_.hierarchy().new_hold();
-  dispatch_.emplace(std::move(plan), config_->topology, terms, hold_, hold_);
+  const auto hold = router_.hierarchy().new_hold();
+  dispatch_.emplace(std::move(plan), config_->topology, terms, hold, hold);
   to_.watch([this] {
     gone_ = true;
     timer_.cancel();

@@ -85,7 +85,6 @@ private:
   call_request request_;
   call_options options_;
   std::shared_ptr<const snapshot> config_;
-  policy::hold_id hold_ = 0;
   std::optional<policy::dispatch> dispatch_;
   boost::asio::steady_timer timer_;
   std::vector<attempt_ptr> running_;

@@ -59,7 +59,7 @@ private:
   std::uint64_t incarnation_;
   host* host_;
   std::shared_ptr<const policy::plan> plan_;
-  time_point deadline_, began_, ended_{};
+  time_point deadline_, ended_{};
   std::array<time_point, 6> asked_{}; ///< By level: when what is held there was asked for.
   policy::dispatch core_;
   std::uint64_t turn_ = 0; ///< Of the wait that runs; answers to others are late.
