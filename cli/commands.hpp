@@ -49,6 +49,7 @@ int call(const call_options& options);
 struct bench_options {
   std::string target; ///< Empty: the first one that the router lists.
   std::string url = default_url, key, prompt = "Say hello.";
+  std::vector<std::string> headers; ///< `NAME: VALUE` each, beside those that are ours.
   std::size_t connections = 16;
   double rate = 0; ///< Requests per second; 0: as fast as answers come.
   double seconds = 10, timeout = 60;

@@ -123,6 +123,8 @@ int main(int argc, char** argv) {
   bench_command->add_option("--prompt", measuring.prompt, "The user's message")
       ->capture_default_str();
   bench_command->add_option("--key", measuring.key, "Client API key")->envname("ECHELON_API_KEY");
+  bench_command->add_option("--header", measuring.headers,
+                            "Sent along, as 'NAME: VALUE'; may be given more than once");
   bench_command->add_flag("--json", measuring.json, "The report as JSON");
   bench_command->callback([&] { code = bench(measuring); });
 

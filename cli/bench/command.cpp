@@ -47,6 +47,11 @@ std::string render(const bench_options& options, const server_address& where,
   message.set(http::field::host, host + ':' + where.port);
   message.set(http::field::content_type, "application/json");
   if (!options.key.empty()) message.set(http::field::authorization, "Bearer " + options.key);
+  for (const auto& header : options.headers) {
+    const auto colon = header.find(':');
+    message.set(header.substr(0, colon),
+                header.substr(std::min(header.size(), header.find_first_not_of(' ', colon + 1))));
+  }
   message.body() = body.dump(-1, ' ', false, json::error_handler_t::replace);
   message.prepare_payload();
   std::ostringstream text;
@@ -63,6 +68,14 @@ std::string fault_of(const bench_options& options) {
   const auto blank = [](unsigned char c) { return c <= ' ' || c >= 0x7f; };
   if (std::any_of(options.key.begin(), options.key.end(), blank))
     return "--key (or ECHELON_API_KEY) holds a blank or another character that no key has";
+  for (const auto& header : options.headers) {
+    const auto name = header.substr(0, header.find(':'));
+    const bool control = std::any_of(header.begin(), header.end(),
+                                     [](unsigned char c) { return c < ' ' || c == 0x7f; });
+    if (name.empty() || name.size() == header.size() || control
+        || std::any_of(name.begin(), name.end(), blank))
+      return "--header must be 'NAME: VALUE', not '" + header + "'";
+  }
   constexpr std::size_t others = 32; // What the process has open anyway.
   if (const auto most = raise_descriptor_limit(); options.connections + others > most)
     return "--connections " + std::to_string(options.connections) + " is more than the "

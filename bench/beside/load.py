@@ -1,0 +1,43 @@
+"""Load: wrk for what a server can do at most, `echelon bench` for latencies at a fixed rate (open loop)."""
+import json
+import pathlib
+import re
+import subprocess
+import time
+
+
+def seconds(text):
+    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[unit]
+
+
+def closed(folder, server, body, connections, duration, path=None, strict=True):
+    """Each connection asks again when it has its answer. @returns requests/s, p50, p99 (s), CPU s a request, bytes/s."""
+    script = pathlib.Path(folder, "post.lua")
+    headers = "".join(f'wrk.headers["{k}"] = "{v}"\n' for k, v in {"Content-Type": "application/json", **server.headers}.items())
+    script.write_text(f'wrk.method = "POST"\n{headers}wrk.body = [==[{body}]==]\n')
+    before, begun = server.cpu(), time.monotonic()
+    text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{duration}s", "--timeout", "20s", "--latency", "-s", str(script),
+                           f"http://127.0.0.1:{server.port}{path or server.path}"], capture_output=True, text=True, check=True).stdout
+    used, took = server.cpu() - before, time.monotonic() - begun
+    if bad := re.search(r"(Non-2xx.*|Socket errors.*)", text):
+        if strict:
+            raise SystemExit(f"bench: {server.name}: {bad.group(1)}")
+    rate = float(re.search(r"Requests/sec:\s+([0-9.]+)", text).group(1))
+    size, unit = re.search(r"Transfer/sec:\s+([0-9.]+)(\w+)", text).groups()
+    return {"rps": rate, "p50": seconds(re.search(r"^\s+50%\s+(\S+)", text, re.M).group(1)),
+            "p99": seconds(re.search(r"^\s+99%\s+(\S+)", text, re.M).group(1)), "cpu": used / max(rate * took, 1),
+            "bytes": float(size) * {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}[unit]}
+
+
+def opened(program, server, rate, connections, duration, prompt, stream=False):
+    """Requests become due at `rate` whatever became of those before. @returns the report of `echelon bench --json`."""
+    command = [str(program), "bench", server.model, "--url", f"http://127.0.0.1:{server.port}", "--rate", f"{rate:.0f}", "--connections",
+               str(connections), "--for", f"{duration}s", "--prompt", prompt, "--json"] + (["--stream"] if stream else [])
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 2:
+        raise SystemExit(f"bench: {server.name}: {done.stderr}")
+    report = json.loads(done.stdout)
+    if report["failed"]:
+        raise SystemExit(f"bench: {server.name}: {report['failures']}")
+    return report
