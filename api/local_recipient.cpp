@@ -8,7 +8,7 @@ namespace asio = boost::asio;
 using engine::call_report;
 
 asio::awaitable<void> local_recipient::answer(const call_report& of,
-                                              const nlohmann::json& canonical) {
+                                              const nlohmann::json& canonical, std::string_view) {
   to_->done(of, canonical);
   co_return;
 }

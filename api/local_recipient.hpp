@@ -16,7 +16,8 @@ public:
   void watch(std::function<void()> gone) override { to_->on_cancel(std::move(gone)); }
   void unwatch() override { to_->on_cancel(nullptr); }
   boost::asio::awaitable<void> answer(const engine::call_report& of,
-                                      const nlohmann::json& canonical) override;
+                                      const nlohmann::json& canonical,
+                                      std::string_view text) override;
   boost::asio::awaitable<void> begin(const engine::call_report& of,
                                      const chunk_list& first) override;
   boost::asio::awaitable<void> pass(const chunk_list& more) override;

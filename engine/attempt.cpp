@@ -194,6 +194,7 @@ asio::awaitable<void> upstream_attempt::read_plain(const providers::adapter& wir
     co_return;
   }
   plain = std::move(reply.body);
+  plain_text = std::move(reply.text);
   // Anthropic and Gemini tell no time.
   if (plain.is_object() && plain.value("created", 1) == 0)
     plain["created"] = unix_seconds(terms_.wall);

@@ -73,6 +73,7 @@ public:
   [[nodiscard]] const answer_facts& answered() const { return answered_; }
 
   nlohmann::json plain;               ///< The canonical answer of a plain call.
+  std::string plain_text;             ///< The same as text; in place of `plain` if not empty.
   std::vector<nlohmann::json> chunks; ///< Of a stream, up to its first content.
 
 private:

@@ -42,12 +42,15 @@ bad_request unsupported(const std::string& param, std::string_view why) {
   return invalid(param, "Unsupported '" + param + "': " + std::string{why});
 }
 
-json parse_object(std::string_view body) {
-  if (providers::nested_deeper_than(body, max_depth))
+json parse_object(std::string_view body, bool* repeated) {
+  auto result = providers::read_json(body, max_depth, repeated);
+  if (result.is_discarded() && providers::nested_deeper_than(body, max_depth))
     throw invalid({}, "The request body is nested too deeply.");
-  auto result = providers::read_json(body);
   try {
-    if (result.is_discarded()) result = json::parse(body);
+    if (result.is_discarded()) {
+      result = json::parse(body);
+      if (repeated != nullptr) *repeated = true; // Unknown: nlohmann's parser does not tell.
+    }
   } catch (const json::parse_error& x) {
     // The library's text may repeat bytes that are no UTF-8.
     throw invalid({}, "The request body is not valid JSON (at byte " + std::to_string(x.byte)

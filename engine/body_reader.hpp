@@ -25,8 +25,9 @@ struct bad_request {
 [[nodiscard]] bad_request unsupported(const std::string& param, std::string_view why);
 
 /// Parses a body that must be one JSON object in valid UTF-8, nested at most 256 deep.
-/// Throws bad_request.
-[[nodiscard]] nlohmann::json parse_object(std::string_view body);
+/// Throws bad_request. `repeated`: set if an object has two members of one name, of which the last
+/// counts.
+[[nodiscard]] nlohmann::json parse_object(std::string_view body, bool* repeated = nullptr);
 
 /// Calls `fill` and returns the error it threw, if any; also for nlohmann's own exceptions.
 template <class F>

@@ -159,7 +159,7 @@ asio::awaitable<void> call::drive(policy::action next) {
         co_return;
       }
       const auto about = report();
-      co_await to_.answer(about, answer_->plain);
+      co_await to_.answer(about, answer_->plain, answer_->plain_text);
       co_return;
     }
   }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace echelon::engine {
@@ -35,9 +36,10 @@ public:
   /// `gone` is called at most once, when nobody waits for the answer any more; not after unwatch().
   virtual void watch(std::function<void()> gone) = 0;
   virtual void unwatch() = 0;
-  /// The whole answer of a plain call: OpenAI's chat completion object (or embeddings list).
-  virtual boost::asio::awaitable<void> answer(const call_report& of,
-                                              const nlohmann::json& canonical) = 0;
+  /// The whole answer of a plain call: OpenAI's chat completion object (or embeddings list). Where
+  /// the request came with its text, the answer may come as `text`; `canonical` is null then.
+  virtual boost::asio::awaitable<void>
+  answer(const call_report& of, const nlohmann::json& canonical, std::string_view text) = 0;
   /// A stream begins, with the chunks up to its first content.
   virtual boost::asio::awaitable<void> begin(const call_report& of, const chunk_list& first) = 0;
   /// More of a stream that has begun. May take as long as the caller wants: that holds the stream.

@@ -43,10 +43,11 @@ std::string http_recipient::encoded(const chunk_list& chunks) {
   return events;
 }
 
-asio::awaitable<void> http_recipient::answer(const call_report& of,
-                                             const nlohmann::json& canonical) {
+asio::awaitable<void> http_recipient::answer(const call_report& of, const nlohmann::json& canonical,
+                                             std::string_view text) {
   const auto headers = headers_of(of);
-  const auto body = api_.answer(request_, canonical);
+  const auto written = text.empty() ? api_.answer(request_, canonical) : std::string{};
+  const auto body = text.empty() ? std::string_view{written} : text;
   co_await write_answer(client_, 200, "application/json", headers, body);
 }
 

@@ -21,7 +21,8 @@ public:
   void watch(std::function<void()> gone) override;
   void unwatch() override { watch_.reset(); }
   boost::asio::awaitable<void> answer(const engine::call_report& of,
-                                      const nlohmann::json& canonical) override;
+                                      const nlohmann::json& canonical,
+                                      std::string_view text) override;
   boost::asio::awaitable<void> begin(const engine::call_report& of,
                                      const chunk_list& first) override;
   boost::asio::awaitable<void> pass(const chunk_list& more) override;

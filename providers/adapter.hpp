@@ -50,6 +50,10 @@ struct canonical_request {
   nlohmann::json body;
   bool stream = false;
   std::optional<native_request> native = std::nullopt;
+  /// `body` as the client wrote it, in OpenAI's form, each name once in an object; empty: there is
+  /// no such text. Then what goes on in OpenAI's form, and answers that come in it, need not be
+  /// written anew.
+  std::string text{};
 };
 
 struct token_usage {
@@ -82,6 +86,9 @@ struct built_request {
 /// A plain answer: OpenAI's chat completion object (or embeddings list) or a failure.
 struct plain_reply {
   nlohmann::json body;
+  /// The upstream's own text in place of `body`, which is null then: only where the request had one
+  /// too, and nothing of it would be changed.
+  std::string text{};
   std::optional<token_usage> usage;
   std::optional<upstream_failure> failure;
 };

@@ -268,7 +268,7 @@ built_request anthropic_adapter::build(const canonical_request& request,
     if (request.native && !request.native->beta.empty())
       headers.emplace_back("anthropic-beta", request.native->beta);
     result.request = make_request(context, endpoint(context.provider.base_url, "/v1", "/messages"),
-                                  std::move(headers), body, request.stream);
+                                  std::move(headers), dump(body), request.stream);
   } catch (const translation_error& error) {
     result.failure = error.failure;
   } catch (const std::exception&) {

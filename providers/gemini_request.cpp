@@ -222,7 +222,7 @@ built_request gemini_adapter::build(const canonical_request& request,
     if (!context.api_key.empty()) auth.emplace_back("x-goog-api-key", context.api_key);
     result.request =
         make_request(context, endpoint(context.provider.base_url, "/v1beta", '/' + model + method),
-                     std::move(auth), body, stream);
+                     std::move(auth), dump(body), stream);
   } catch (const translation_error& error) {
     result.failure = error.failure;
   } catch (const std::exception&) {

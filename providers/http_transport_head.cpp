@@ -43,11 +43,16 @@ std::string request_head(const http_origin& origin, const http_request& request)
     throw transport_error(transport_error::reason::network,
                           what + " holds a character that HTTP does not allow");
   };
-  const auto target = request.target.empty() ? std::string{"/"} : request.target;
-  if (has_control(target) || target.find(' ') != std::string::npos) refuse("the request's path");
+  const auto target = request.target.empty() ? std::string_view{"/"} : request.target;
+  if (has_control(target) || target.find(' ') != std::string_view::npos)
+    refuse("the request's path");
   const bool relayed = origin.proxy && !origin.tls;
-  auto out = request.method + ' ' + (relayed ? "http://" + origin.host_header() : "") + target
-             + " HTTP/1.1\r\nHost: " + origin.host_header() + "\r\n";
+  const auto host = origin.host_header();
+  std::string out;
+  out.reserve(512);
+  out.append(request.method).append(" ");
+  if (relayed) out.append("http://").append(host);
+  out.append(target).append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
   if (relayed && !origin.proxy->authorization.empty())
     out += "Proxy-Authorization: " + origin.proxy->authorization + "\r\n";
   bool coding_told = false;
@@ -57,12 +62,13 @@ std::string request_head(const http_origin& origin, const http_request& request)
       refuse("a header's name");
     if (has_control(value)) refuse("header " + name);
     coding_told = coding_told || beast::iequals(name, "accept-encoding");
-    out += name + ": " + value + "\r\n";
+    out.append(name).append(": ").append(value).append("\r\n");
   }
   if (!coding_told) out += "Accept-Encoding: identity\r\n";
   if (!request.body.empty() || request.method == "POST")
-    out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
-  return out + "\r\n";
+    out.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n");
+  out += "\r\n";
+  return out;
 }
 
 response_head http_exchange_state::take_head() {

@@ -88,9 +88,9 @@ bool nested_deeper_than(std::string_view text, std::size_t limit) {
 }
 
 json parse_json(std::string_view text) {
-  if (nested_deeper_than(text, max_depth)) return json(json::value_t::discarded);
-  auto value = read_json(text);
+  auto value = read_json(text, max_depth);
   if (!value.is_discarded()) return value;
+  if (nested_deeper_than(text, max_depth)) return value;
   value = json::parse(text, nullptr, false);
   if (!value.is_discarded()) return value;
   return json::parse(without_lone_surrogates(valid_utf8(text)), nullptr, false);

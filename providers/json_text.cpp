@@ -15,44 +15,59 @@ namespace {
 // What a parser keeps between texts: longer ones get memory of their own.
 constexpr std::size_t most_kept = 256 * 1024;
 
-json value_of(const simdjson::dom::element& x) {
-  using simdjson::dom::element_type;
-  switch (x.type()) {
-  case element_type::OBJECT: {
-    auto found = json::object();
-    auto& members = found.get_ref<json::object_t&>();
-    const simdjson::dom::object all = x.get_object().value_unsafe();
-    for (const auto& field : all)
-      members.insert_or_assign(std::string{field.key}, value_of(field.value));
-    return found;
-  }
-  case element_type::ARRAY: {
-    auto found = json::array();
-    auto& items = found.get_ref<json::array_t&>();
-    const simdjson::dom::array list = x.get_array().value_unsafe();
-    items.reserve(list.size());
-    for (const auto& item : list)
-      items.push_back(value_of(item));
-    return found;
-  }
-  case element_type::STRING: return std::string{x.get_string().value_unsafe()};
-  case element_type::INT64: {
-    const auto n = x.get_int64().value_unsafe();
-    return n < 0 ? json(n) : json(static_cast<std::uint64_t>(n));
-  }
-  case element_type::UINT64: return x.get_uint64().value_unsafe();
-  case element_type::DOUBLE: return x.get_double().value_unsafe();
-  case element_type::BOOL: return x.get_bool().value_unsafe();
-  case element_type::NULL_VALUE: break;
-  }
-  return nullptr;
-}
+struct converter {
+  std::size_t most_depth;
+  bool too_deep = false, repeated = false;
 
-json read_with(simdjson::dom::parser& parser, std::string_view text) {
+  json value_of(const simdjson::dom::element& x, std::size_t depth) {
+    using simdjson::dom::element_type;
+    switch (x.type()) {
+    case element_type::OBJECT: {
+      auto found = json::object();
+      if (depth >= most_depth) too_deep = true;
+      if (too_deep) break;
+      auto& members = found.get_ref<json::object_t&>();
+      const simdjson::dom::object all = x.get_object().value_unsafe();
+      for (const auto& field : all)
+        if (!members.insert_or_assign(std::string{field.key}, value_of(field.value, depth + 1))
+                 .second)
+          repeated = true;
+      return found;
+    }
+    case element_type::ARRAY: {
+      auto found = json::array();
+      if (depth >= most_depth) too_deep = true;
+      if (too_deep) break;
+      auto& items = found.get_ref<json::array_t&>();
+      const simdjson::dom::array list = x.get_array().value_unsafe();
+      items.reserve(list.size());
+      for (const auto& item : list)
+        items.push_back(value_of(item, depth + 1));
+      return found;
+    }
+    case element_type::STRING: return std::string{x.get_string().value_unsafe()};
+    case element_type::INT64: {
+      const auto n = x.get_int64().value_unsafe();
+      return n < 0 ? json(n) : json(static_cast<std::uint64_t>(n));
+    }
+    case element_type::UINT64: return x.get_uint64().value_unsafe();
+    case element_type::DOUBLE: return x.get_double().value_unsafe();
+    case element_type::BOOL: return x.get_bool().value_unsafe();
+    case element_type::NULL_VALUE: break;
+    }
+    return nullptr;
+  }
+};
+
+json read_with(simdjson::dom::parser& parser, std::string_view text, std::size_t most_depth,
+               bool* repeated) {
   simdjson::dom::element root;
   if (parser.parse(text.data(), text.size(), true).get(root) != simdjson::SUCCESS)
     return json(json::value_t::discarded);
-  return value_of(root);
+  converter x{most_depth};
+  auto found = x.value_of(root, 0);
+  if (repeated != nullptr) *repeated = x.repeated;
+  return x.too_deep ? json(json::value_t::discarded) : found;
 }
 
 // Bytes that a character of a string takes in JSON: itself, \n and the like, or \u001f.
@@ -186,13 +201,13 @@ void write(std::string& out, const json& value) {
 
 } // namespace
 
-json read_json(std::string_view text) {
+json read_json(std::string_view text, std::size_t most_depth, bool* repeated) {
   if (text.size() > most_kept) {
     simdjson::dom::parser parser;
-    return read_with(parser, text);
+    return read_with(parser, text, most_depth, repeated);
   }
   thread_local simdjson::dom::parser parser;
-  return read_with(parser, text);
+  return read_with(parser, text, most_depth, repeated);
 }
 
 std::string write_json(const json& value) {

@@ -12,8 +12,10 @@ namespace echelon::providers {
 /// The value of a text that is valid JSON in UTF-8, as nlohmann::json::parse() gives it: the last
 /// of members of one name counts. Discarded (`is_discarded()`) if it is not, or is beyond what
 /// simdjson reads (integers wider than 64 bits, a byte order mark, 1024 levels): nlohmann's parser
-/// then knows more, or tells what is wrong.
-[[nodiscard]] nlohmann::json read_json(std::string_view text);
+/// then knows more, or tells what is wrong. Discarded too if brackets are nested deeper than
+/// `most_depth`. `repeated`: set if an object has two members of one name.
+[[nodiscard]] nlohmann::json read_json(std::string_view text, std::size_t most_depth = 500,
+                                       bool* repeated = nullptr);
 
 /// Compact text of `value`, byte by byte as its dump() gives it; ill-formed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string write_json(const nlohmann::json& value);

@@ -2,6 +2,7 @@
 
 #include "providers/chunks.hpp"
 #include "providers/json_read.hpp"
+#include "providers/openai_verbatim.hpp"
 #include "providers/request_parts.hpp"
 #include "providers/text.hpp"
 #include "providers/wire_error.hpp"
@@ -83,30 +84,76 @@ bool usable(json& choices) {
   return true;
 }
 
+/// What the client's own text lacks or must change is nothing but the model and these members;
+/// nothing if more is to be done, see fill(), strip_extensions() and fill_stream().
+std::optional<std::string> missing_members(const canonical_request& request,
+                                           const attempt_context& context) {
+  const auto& body = request.body;
+  const auto& parameters = context.parameters;
+  if (request.native || context.model.thinking == "effort" || body.contains("thinking"))
+    return std::nullopt;
+  const bool keep_extra_content = contains_text(context.provider.base_url, "googleapis");
+  for (const auto& message : member(body, "messages")) {
+    if (message.contains("reasoning_content") || message.contains("thinking_blocks"))
+      return std::nullopt;
+    if (keep_extra_content) continue;
+    for (const auto& call : member(message, "tool_calls"))
+      if (call.contains("extra_content")) return std::nullopt;
+  }
+  // One that is null stands in the text already.
+  const bool choice = !has(body, "tool_choice") && !tool_choice_of(body, parameters).is_null();
+  const bool format = parameters.response_format == "json" && !has(body, "response_format");
+  const bool temperature = parameters.temperature && !has(body, "temperature");
+  if (choice || format || temperature) return std::nullopt;
+  if (!request.stream)
+    return body.contains("stream_options") || body.contains("stream")
+               ? std::nullopt
+               : std::optional{std::string{}};
+  if (flag_of(member(body, "stream_options"), "include_usage")) return std::string{};
+  return body.contains("stream_options")
+             ? std::nullopt
+             : std::optional<std::string>{R"("stream_options":{"include_usage":true})"};
+}
+
+/// The client's text for this model, where that is all that it takes.
+std::optional<std::string> verbatim(const canonical_request& request,
+                                    const attempt_context& context) {
+  if (request.text.empty() || request.op != operation::chat) return std::nullopt;
+  const auto more = missing_members(request, context);
+  return more ? with_model(request.text, context.model.model, *more) : std::nullopt;
+}
+
+std::string written(const canonical_request& request, const attempt_context& context,
+                    std::vector<std::string>& dropped) {
+  auto body = request.body;
+  if (!body.is_object()) throw wrong_field("", "The body must be a JSON object.");
+  body["model"] = context.model.model;
+  if (request.op == operation::chat) {
+    fill(body, context);
+    strip_extensions(body, context, dropped);
+    // Servers that know it get it from clients of OpenAI's API, who know their server.
+    if (request.native && body.erase("top_k") > 0) dropped.emplace_back("top_k");
+    fill_stream(body, request.stream);
+  }
+  return dump(body);
+}
+
 } // namespace
 
 built_request openai_adapter::build(const canonical_request& request,
                                     const attempt_context& context) const {
   built_request result;
   try {
-    auto body = request.body;
-    if (!body.is_object()) throw wrong_field("", "The body must be a JSON object.");
-    body["model"] = context.model.model;
     const bool chat = request.op == operation::chat;
-    if (chat) {
-      fill(body, context);
-      strip_extensions(body, context, result.dropped);
-      // Servers that know it get it from clients of OpenAI's API, who know their server.
-      if (request.native && body.erase("top_k") > 0) result.dropped.emplace_back("top_k");
-      fill_stream(body, request.stream);
-    }
+    auto body = verbatim(request, context);
+    if (!body) body = written(request, context, result.dropped);
     header_list auth;
     if (!context.api_key.empty())
       auth.emplace_back("authorization", "Bearer " + std::string{context.api_key});
     result.request = make_request(
         context,
         endpoint(context.provider.base_url, "/v1", chat ? "/chat/completions" : "/embeddings"),
-        std::move(auth), body, chat && request.stream);
+        std::move(auth), std::move(*body), chat && request.stream);
   } catch (const translation_error& error) {
     result.failure = error.failure;
   } catch (const std::exception&) {
@@ -128,6 +175,8 @@ plain_reply read_embeddings(json body) {
 }
 
 plain_reply openai_adapter::parse(const canonical_request& request, std::string_view body) const {
+  if (!request.text.empty() && request.op == operation::chat)
+    if (auto same = verbatim_completion(body)) return std::move(*same);
   plain_reply reply;
   auto value = parse_json(body);
   if (value.is_discarded()) {

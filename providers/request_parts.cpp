@@ -53,7 +53,7 @@ void set_header(header_list& headers, std::string_view name, std::string value) 
 }
 
 http_request make_request(const attempt_context& context, std::string target, header_list auth,
-                          const json& body, bool stream) {
+                          std::string body, bool stream) {
   http_request request;
   request.target = std::move(target);
   request.headers = {{"content-type", "application/json"},
@@ -63,7 +63,7 @@ http_request make_request(const attempt_context& context, std::string target, he
     set_header(request.headers, name, std::move(value));
   for (const auto& [name, value] : context.provider.headers)
     set_header(request.headers, name, value);
-  request.body = dump(body);
+  request.body = std::move(body);
   return request;
 }
 

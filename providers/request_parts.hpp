@@ -25,7 +25,7 @@ void set_header(header_list& headers, std::string_view name, std::string value);
 /// Fills method, target, headers and body: JSON out, JSON or an event stream back, uncompressed;
 /// the provider's own `headers` last, so that they win.
 [[nodiscard]] http_request make_request(const attempt_context& context, std::string target,
-                                        header_list auth, const nlohmann::json& body, bool stream);
+                                        header_list auth, std::string body, bool stream);
 
 /// Path of a field, as OpenAI's `param` names it: `messages[0].content[1]`.
 [[nodiscard]] std::string path_of(std::string_view parent, std::size_t index,

@@ -18,6 +18,7 @@ target_sources(echelon_wire PRIVATE
   key_ring.cpp
   openai.cpp
   openai_stream.cpp
+  openai_verbatim.cpp
   request_parts.cpp
   retry_after.cpp
   sealed_signature.cpp

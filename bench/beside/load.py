@@ -34,6 +34,8 @@ def opened(program, server, rate, connections, duration, prompt, stream=False):
     """Requests become due at `rate` whatever became of those before. @returns the report of `echelon bench --json`."""
     command = [str(program), "bench", server.model, "--url", f"http://127.0.0.1:{server.port}", "--rate", f"{rate:.0f}", "--connections",
                str(connections), "--for", f"{duration}s", "--prompt", prompt, "--json"] + (["--stream"] if stream else [])
+    for name, value in server.headers.items():
+        command += ["--header", f"{name}: {value}"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 2:
         raise SystemExit(f"bench: {server.name}: {done.stderr}")
