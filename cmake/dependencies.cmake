@@ -11,6 +11,7 @@ find_package(prometheus-cpp REQUIRED CONFIG)
 if(PROJECT_IS_TOP_LEVEL)
   find_package(CLI11 REQUIRED)
   find_package(Catch2 2 REQUIRED)
+  find_package(benchmark REQUIRED)
 endif()
 
 # Beast and Asio: header-only; Asio's separate compilation keeps each unit small.

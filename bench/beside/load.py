@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import time
+import urllib.request
 
 
 def seconds(text):
@@ -28,6 +29,26 @@ def closed(folder, server, body, connections, duration, path=None, strict=True):
     return {"rps": rate, "p50": seconds(re.search(r"^\s+50%\s+(\S+)", text, re.M).group(1)),
             "p99": seconds(re.search(r"^\s+99%\s+(\S+)", text, re.M).group(1)), "cpu": used / max(rate * took, 1),
             "bytes": float(size) * {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}[unit]}
+
+
+def steady(folder, server, body, connections, duration):
+    """CPU microseconds of a request of an echelon, counted from when all connections are open."""
+    def served():
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as reply:
+            return sum(float(line.rsplit(" ", 1)[1]) for line in reply.read().decode().splitlines()
+                       if line.startswith("echelon_requests_total{"))
+    script = pathlib.Path(folder, "post.lua")
+    script.write_text(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[{body}]==]\n')
+    with subprocess.Popen(["wrk", "-t1", f"-c{connections}", f"-d{duration + 4}s", "--timeout", "30s", "-s", str(script),
+                           f"http://127.0.0.1:{server.port}{server.path}"], stdout=subprocess.PIPE, text=True) as running:
+        time.sleep(2)  # For all to connect.
+        before, requests = server.cpu(), served()
+        time.sleep(duration)
+        used, requests = server.cpu() - before, served() - requests
+        text = running.communicate()[0]
+    if bad := re.search(r"(Non-2xx.*|Socket errors.*)", text):
+        raise SystemExit(f"bench: {server.name} with {connections} connections: {bad.group(1)}")
+    return 1e6 * used / requests
 
 
 def opened(program, server, rate, connections, duration, prompt, stream=False):
