@@ -102,6 +102,12 @@ std::string front_load::metrics() const {
   for (std::size_t i = 0; i < names.size(); ++i)
     text += fmt::format("echelon_http_shed_total{{reason=\"{}\"}} {}\n", names.at(i),
                         refused_.at(i).load());
+  if (const auto end = certificate_end.load(); end != 0)
+    text += fmt::format("# HELP echelon_http_certificate_end_seconds When the certificate that "
+                        "clients see ends, Unix time.\n"
+                        "# TYPE echelon_http_certificate_end_seconds gauge\n"
+                        "echelon_http_certificate_end_seconds {}\n",
+                        end);
   return text;
 }
 

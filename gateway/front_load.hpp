@@ -44,6 +44,8 @@ public:
   std::uint64_t most_connections = UINT64_MAX; ///< That the descriptors are enough for.
   /// Another process takes new connections: what comes on those here is answered to the last.
   std::atomic<bool> handed_over{false};
+  /// When the certificate that the front shows ends, in Unix seconds; 0: it shows none.
+  std::atomic<std::int64_t> certificate_end{0};
 
 private:
   enum what : std::uint8_t {

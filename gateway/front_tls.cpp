@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include <ctime>
 #include <stdexcept>
 
 namespace echelon::gateway {
@@ -62,6 +63,13 @@ front_identity::front_identity(config::front_tls_config files) : files_(std::mov
   if (!files_.on()) return;
   known_ = last_ = look();
   context_ = make_front_context(files_);
+}
+
+std::int64_t front_identity::end() const {
+  const auto* own = context_ ? SSL_CTX_get0_certificate(context_->native_handle()) : nullptr;
+  std::tm when{};
+  if (own == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(own), &when) != 1) return 0;
+  return timegm(&when);
 }
 
 std::string front_identity::look() const {

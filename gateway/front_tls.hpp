@@ -5,6 +5,7 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,8 @@ public:
   [[nodiscard]] const std::shared_ptr<boost::asio::ssl::context>& context() const {
     return context_;
   }
+  /// When the certificate ends, in Unix seconds; 0: plain HTTP.
+  [[nodiscard]] std::int64_t end() const;
   /// Looks at the files again, which may be others now. A change counts once it has been the same
   /// twice; what cannot be used is logged once, and the one before stays in force.
   void refresh(const config::front_tls_config& files);

@@ -73,6 +73,7 @@ struct server::impl {
       : of(r), listen(control, r.current()->config->server.host, r.current()->config->server.port),
         identity(r.current()->config->server.tls), signals(control, SIGTERM, SIGINT, SIGHUP),
         timer(control) {
+    load.certificate_end = identity.end();
     const auto settings = r.current()->config->server;
     load.most_connections = connections_possible(settings.max_requests);
     if (settings.max_connections > load.most_connections)
@@ -153,6 +154,7 @@ struct server::impl {
       tick.expires_after(std::chrono::milliseconds{250});
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
       identity.refresh(of.current()->config->server.tls);
+      load.certificate_end = identity.end();
     }
   }
 

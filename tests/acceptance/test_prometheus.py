@@ -73,12 +73,13 @@ class Prometheus(Case):
         self.assertTrue(alerts)
         rules = [r for g in self.api("/api/v1/rules").json()["data"]["groups"] for r in g["rules"]]
         self.assertEqual({r["health"] for r in rules} - {"ok"}, set(), rules)
-        # Every metric that a rule or a panel names is there, but for those that need a cluster or a queue.
+        # Every metric that a rule or a panel names is there, but for those that need a cluster, a queue or HTTPS.
         named = set(re.findall(r"echelon_[a-z_]+", (DOCS / "rules.yml").read_text() + (DOCS / "grafana.json").read_text()))
         text = router.get("/metrics").body.decode()
         missing = {x for x in named if x not in text}
         self.assertLessEqual(missing, {"echelon_admissions_total", "echelon_queue_wait_seconds", "echelon_queue_wait_seconds_bucket",
-                                       "echelon_cost_total", "echelon_time_to_first_content_seconds_bucket"})
+                                       "echelon_cost_total", "echelon_time_to_first_content_seconds_bucket",
+                                       "echelon_http_certificate_end_seconds"})
         for panel in json.loads((DOCS / "grafana.json").read_text())["panels"]:
             for target in panel["targets"]:
                 self.query(target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*"))

@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -26,9 +27,9 @@ class Tls(Case):
         self.cert, self.key = (str(pathlib.Path(folder.name, x)) for x in ("cert.pem", "key.pem"))
         self.show("IP:127.0.0.1,DNS:first.test")
 
-    def show(self, names):
+    def show(self, names, days=30):
         """Another certificate in the place of the one before, as a renewal does it."""
-        for made, place in zip(self.authority.files(names), (self.cert, self.key)):
+        for made, place in zip(self.authority.files(names, days), (self.cert, self.key)):
             shutil.copy(made, place + ".new")
             pathlib.Path(place + ".new").replace(place)
 
@@ -55,9 +56,15 @@ class Tls(Case):
             reply = c.getresponse()
             return reply.status, reply.read()
 
+    def told_end(self, router):
+        """When the certificate ends, as /metrics tells it."""
+        parts = urllib.parse.urlsplit(router.url)
+        with contextlib.closing(http.client.HTTPSConnection(parts.hostname, parts.port, timeout=20, context=self.trusting())) as c:
+            c.request("GET", "/metrics")
+            return int(re.search(rb"^echelon_http_certificate_end_seconds (\d+)$", c.getresponse().read(), re.M).group(1))
+
     def names(self, router):
         return [name for kind, name in self.open(router).getpeercert()["subjectAltName"] if kind == "DNS"]
-
 
     def test_plain_answers_and_streams_come_by_HTTPS(self):
         self.upstream(steps.ok()).answer(
@@ -97,8 +104,12 @@ class Tls(Case):
         self.upstream(steps.ok())
         router = self.https()
         old = self.open(router)
-        self.show("IP:127.0.0.1,DNS:second.test")
+
+        first = self.told_end(router)
+        self.assertEqual(first, ssl.cert_time_to_seconds(old.getpeercert()["notAfter"]))
+        self.show("IP:127.0.0.1,DNS:second.test", days=60)
         self.assertTrue(client.until(lambda: self.names(router) == ["second.test"]))
+        self.assertTrue(client.until(lambda: self.told_end(router) >= first + 30 * 86400))
         self.show("IP:127.0.0.1,DNS:third.test")
         router.signal(signal.SIGHUP)
         self.assertTrue(client.until(lambda: self.names(router) == ["third.test"]))

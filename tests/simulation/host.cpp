@@ -183,9 +183,11 @@ cluster::dialer host::dial() {
 
 void host::freeze() {
   frozen_ = true;
+  frozen_at_ = time_.now();
 }
 
 void host::thaw() {
+  slept_ = slept();
   frozen_ = false;
   auto waiting = std::exchange(later_, {});
   for (auto& what : waiting)

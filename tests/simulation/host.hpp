@@ -37,6 +37,10 @@ public:
   void freeze();
   void thaw();
   [[nodiscard]] bool frozen() const { return frozen_; }
+  /// How long it was frozen so far, all times together.
+  [[nodiscard]] duration slept() const {
+    return slept_ + (frozen_ ? time_.now() - frozen_at_ : duration::zero());
+  }
   /// Something that this process does, now or when it wakes; not once it has ended.
   void run(std::function<void()> what);
   /// Asks it to leave in good order; look at report().handed_over.
@@ -86,6 +90,8 @@ private:
   actors::level_actor desk_;
   caf::actor office_, dials_;
   bool frozen_ = false, ended_ = false;
+  time_point frozen_at_{};
+  duration slept_{};
   std::deque<std::function<void()>> later_; ///< What came while it was frozen.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

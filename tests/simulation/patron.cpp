@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 patron::patron(scene& of, host& at, std::shared_ptr<const plan> plan, duration timeout,
                std::uint8_t priority)
     : of_(of), node_(at.name()), incarnation_(at.incarnation()), host_(&at), plan_(std::move(plan)),
-      deadline_(of.time.now() + timeout),
+      deadline_(of.time.now() + timeout), slept_(at.slept()),
       core_(plan_, of.topology,
             request_terms{deadline_, priority, 10, nullptr, [&at] { return at.tree().new_hold(); }},
             at.tree().new_hold(), static_cast<std::uint64_t>(of.time.draw(1, 1 << 30))) {}
@@ -70,6 +70,7 @@ void patron::step(action next) {
     over_ = true;
     answered_ = std::holds_alternative<done>(next);
     ended_ = of_.time.now();
+    slept_ = host_->slept() - slept_;
     doing_ = "is over";
   }
 }

@@ -36,8 +36,8 @@ public:
 
   [[nodiscard]] bool over() const { return over_; }
   [[nodiscard]] bool answered() const { return answered_; }
-  [[nodiscard]] time_point ended() const { return ended_; }
-  [[nodiscard]] time_point deadline() const { return deadline_; }
+  /// How far beyond its deadline it ended, without what its process was frozen meanwhile.
+  [[nodiscard]] duration late() const { return ended_ - deadline_ - slept_; }
   [[nodiscard]] const std::string& node() const { return node_; }
   /// Whether the process that took it still is.
   [[nodiscard]] bool alive() const;
@@ -60,6 +60,7 @@ private:
   host* host_;
   std::shared_ptr<const policy::plan> plan_;
   time_point deadline_, ended_{};
+  duration slept_;                    ///< Of its process: before it began, then while it ran.
   std::array<time_point, 6> asked_{}; ///< By level: when what is held there was asked for.
   policy::dispatch core_;
   std::uint64_t turn_ = 0; ///< Of the wait that runs; answers to others are late.

@@ -384,6 +384,10 @@ void world::check_end() {
   for (const auto& r : requests_) {
     if (!r->alive()) continue;
     if (!r->over()) return time_.violation("a request never ends: " + r->describe());
+    // A question whose answer got lost is given up after 2 s.
+    if (r->late() > 2500ms)
+      return time_.violation("a request ends " + std::to_string(r->late() / 1ms)
+                             + " ms after its deadline: " + r->describe());
   }
   std::map<path_id, std::string> owners;
   for (auto& [name, x] : hosts_) {
