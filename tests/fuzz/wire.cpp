@@ -1,5 +1,6 @@
 // Any bytes as an upstream's answer: plain, streamed in any pieces, or as an error.
 #include "providers/adapter.hpp"
+#include "providers/openai_verbatim.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -25,6 +26,34 @@ void stream(const providers::adapter& wire, const providers::canonical_request& 
   if (!last.finished && !last.failure) std::abort();
 }
 
+/// What goes on as the upstream wrote it says what would have been written anew.
+void verbatim(const providers::adapter& wire, providers::canonical_request request,
+              const std::string& text) {
+  const auto anew = wire.parse(request, text);
+  request.text = "{}";
+  const auto same = wire.parse(request, text);
+  if (same.failure.has_value() != anew.failure.has_value()) std::abort();
+  if (same.failure) return;
+  const auto tokens = [](const providers::plain_reply& x) {
+    return x.usage ? x.usage->prompt_tokens + x.usage->completion_tokens : -1;
+  };
+  if (tokens(same) != tokens(anew)) std::abort();
+  if (same.text.empty() ? same.body != anew.body : nlohmann::json::parse(same.text) != anew.body)
+    std::abort();
+}
+
+/// A client's text for another model is JSON and differs in nothing else.
+void with_model(const std::string& text) {
+  const auto changed = providers::with_model(text, "other", R"("more":true)");
+  auto before = nlohmann::json::parse(text, nullptr, false);
+  if (!changed || before.is_discarded()) return; // Only texts that were read go this way.
+  auto after = nlohmann::json::parse(*changed, nullptr, false);
+  if (!after.is_object() || after["model"] != "other") std::abort();
+  before["model"] = "other";
+  before["more"] = true;
+  if (before != after) std::abort();
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -46,6 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     const auto reply = wire.parse(request, text);
     if (!reply.failure && !reply.body.is_object()) std::abort();
+    if (kind == config::provider_kind::openai) verbatim(wire, request, text);
+    with_model(text);
   }
   return 0;
 }
