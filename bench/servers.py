@@ -57,21 +57,17 @@ def servers():
                 p.wait(30)
 
 
-def nginx(folder, answer, upstream, proxy=None):
-    """One nginx: a fixed answer on one port, and perhaps a plain reverse proxy to it on another."""
+def nginx(folder, answer, upstream):
+    """One nginx with a fixed answer."""
     quoted = answer.replace("\\", "\\\\").replace("'", "\\'").replace("$", "")
     temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    between = f"""
-  upstream origin {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{proxy} backlog=4096; location / {{
-    proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on; }} }}""" if proxy else ""
     path = pathlib.Path(folder, "nginx.conf")
     path.write_text(f"""
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 100000000; {temporary}
-  server {{ listen 127.0.0.1:{upstream} backlog=4096; default_type application/json; location / {{ return 200 '{quoted}'; }} }}{between}
+  server {{ listen 127.0.0.1:{upstream} backlog=4096; default_type application/json; location / {{ return 200 '{quoted}'; }} }}
 }}
 """)
     binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
@@ -86,7 +82,8 @@ def echelon(folder, config, port, name="echelon"):
                                 stderr=log, stdout=log)
 
 
-def _seconds(text):
+def seconds(text):
+    """Of a time as wrk writes it."""
     number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text).groups()
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[unit]
 
@@ -100,7 +97,7 @@ def wrk(folder, port, request, connections, duration):
     if bad := re.search(r"(Non-2xx.*|Socket errors.*)", text):
         sys.exit(f"bench: port {port}: {bad.group(1)}")
     return (float(re.search(r"Requests/sec:\s+([0-9.]+)", text).group(1)),
-            _seconds(re.search(r"^\s+50%\s+(\S+)", text, re.M).group(1)), _seconds(re.search(r"^\s+99%\s+(\S+)", text, re.M).group(1)),
+            seconds(re.search(r"^\s+50%\s+(\S+)", text, re.M).group(1)), seconds(re.search(r"^\s+99%\s+(\S+)", text, re.M).group(1)),
             int(re.search(r"(\d+) requests in", text).group(1)))
 
 

@@ -6,24 +6,20 @@ import subprocess
 import time
 import urllib.request
 
-
-def seconds(text):
-    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text).groups()
-    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[unit]
+from servers import seconds
 
 
-def closed(folder, server, body, connections, duration, path=None, strict=True):
+def closed(folder, server, body, connections, duration):
     """Each connection asks again when it has its answer. @returns requests/s, p50, p99 (s), CPU s a request, bytes/s."""
     script = pathlib.Path(folder, "post.lua")
     headers = "".join(f'wrk.headers["{k}"] = "{v}"\n' for k, v in {"Content-Type": "application/json", **server.headers}.items())
     script.write_text(f'wrk.method = "POST"\n{headers}wrk.body = [==[{body}]==]\n')
     before, begun = server.cpu(), time.monotonic()
     text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{duration}s", "--timeout", "20s", "--latency", "-s", str(script),
-                           f"http://127.0.0.1:{server.port}{path or server.path}"], capture_output=True, text=True, check=True).stdout
+                           f"http://127.0.0.1:{server.port}{server.path}"], capture_output=True, text=True, check=True).stdout
     used, took = server.cpu() - before, time.monotonic() - begun
     if bad := re.search(r"(Non-2xx.*|Socket errors.*)", text):
-        if strict:
-            raise SystemExit(f"bench: {server.name}: {bad.group(1)}")
+        raise SystemExit(f"bench: {server.name}: {bad.group(1)}")
     rate = float(re.search(r"Requests/sec:\s+([0-9.]+)", text).group(1))
     size, unit = re.search(r"Transfer/sec:\s+([0-9.]+)(\w+)", text).groups()
     return {"rps": rate, "p50": seconds(re.search(r"^\s+50%\s+(\S+)", text, re.M).group(1)),
