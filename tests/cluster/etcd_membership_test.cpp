@@ -311,26 +311,17 @@ TEST_CASE("through crashes, freezes, cuts, loss and outages of etcd no placement
     std::mt19937_64 random{seed};
     const auto pick = [&](std::uint64_t n) { return random() % n; };
     etcd_network x{2 + pick(3), seed};
-    x.loss = static_cast<double>(pick(20)) / 100;
-    x.most_delay = std::chrono::milliseconds{1 + pick(300)};
-    for (const auto& name : x.names)
-      x.start(name);
-    x.run(4s);
+    start_badly(x, pick, 20, 4s);
     for (int i = 0; i < 14; ++i) {
       const auto& name = x.names[pick(x.names.size())];
-      switch (pick(10)) {
-      case 0: x.crash(name); break;
-      case 1: x.freeze(name, true); break;
-      case 2: x.freeze(name, false); break;
-      case 3:
-        if (x.nodes.count(name) == 0) x.start(name);
-        break;
+      switch (const auto what = pick(10)) {
       case 4: x.cuts.insert({name, "etcd"}); break;
       case 5: x.cuts.insert({"etcd", name}); break;
       case 6: x.etcd.up = false; break;
       case 7: x.etcd.lead(x.now); break;
       case 8: x.leave(name); break;
-      default: x.cuts.clear();
+      case 9: x.cuts.clear(); break;
+      default: befall(x, name, what);
       }
       x.run(std::chrono::milliseconds{pick(5000)});
       if (!x.violation.empty()) break;

@@ -267,4 +267,27 @@ private:
   std::uint64_t count_ = 0, incarnations_ = 0;
 };
 
+/// Every node starts, on wires that lose up to `loss` percent and delay up to 0.3 s. `pick(n)`
+/// draws from 0 to n - 1.
+template <class Network, class Pick>
+void start_badly(Network& x, const Pick& pick, std::uint64_t loss, policy::duration settles) {
+  x.loss = static_cast<double>(pick(loss)) / 100;
+  x.most_delay = std::chrono::milliseconds{1 + pick(300)};
+  for (const auto& name : x.names)
+    x.start(name);
+  x.run(settles);
+}
+
+/// What may befall any node, by number: 0 it crashes, 1 it freezes, 2 it wakes, 3 it starts again.
+template <class Network>
+void befall(Network& x, const std::string& name, std::uint64_t what) {
+  switch (what) {
+  case 0: x.crash(name); break;
+  case 1: x.freeze(name, true); break;
+  case 2: x.freeze(name, false); break;
+  default:
+    if (x.nodes.count(name) == 0) x.start(name);
+  }
+}
+
 } // namespace echelon::test

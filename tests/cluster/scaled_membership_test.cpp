@@ -245,27 +245,18 @@ TEST_CASE("through splits, crashes, freezes and loss no limit is exceeded, and a
     std::mt19937_64 random{seed};
     const auto pick = [&](std::uint64_t n) { return random() % n; };
     split_network x{2 + pick(4), seed};
-    x.loss = static_cast<double>(pick(15)) / 100;
-    x.most_delay = std::chrono::milliseconds{1 + pick(300)};
-    for (const auto& name : x.names)
-      x.start(name);
-    x.run(6s);
+    start_badly(x, pick, 15, 6s);
     for (int i = 0; i < 14; ++i) {
       const auto& name = x.names[pick(x.names.size())];
-      switch (pick(9)) {
-      case 0: x.crash(name); break;
-      case 1: x.freeze(name, true); break;
-      case 2: x.freeze(name, false); break;
-      case 3:
-        if (x.nodes.count(name) == 0) x.start(name);
-        break;
+      switch (const auto what = pick(9)) {
       case 4: x.cuts.insert({name, x.names[pick(x.names.size())]}); break;
       case 5: x.cut({name}); break;
       case 6: x.cut({name, x.names[pick(x.names.size())]}); break;
       case 7:
         if (x.nodes.count(name) != 0 && pick(3) == 0) x.nodes[name]->core->leave();
         break;
-      default: x.cuts.clear();
+      case 8: x.cuts.clear(); break;
+      default: befall(x, name, what);
       }
       x.run(std::chrono::milliseconds{pick(9000)});
       if (!x.violation.empty()) break;
