@@ -39,6 +39,7 @@ struct explain_options {
 int explain(const explain_options& options);
 
 struct call_options {
+  /// `prompt` empty: a conversation on a terminal, else all of standard input.
   std::string target, prompt, url = default_url, key;
   std::vector<std::string> fallback;
   bool stream = false, json = false;
@@ -62,11 +63,13 @@ int bench(const bench_options& options);
 struct status_options {
   std::string url = default_url, token;
   bool watch = false, json = false;
+  double every = 1; ///< Seconds, with `watch`.
 };
 int status(const status_options& options);
 
 struct import_options {
   std::string file, output; ///< Output empty: standard output.
+  bool json = false;        ///< An object with `config` (null with errors) and `diagnostics`.
 };
 /// LiteLLM's configuration as one of ours; what does not map is told on standard error. Exit codes:
 /// 0 written, 1 the file has errors, 2 a file cannot be read or written.

@@ -23,11 +23,15 @@ struct server_address {
 /// Throws std::runtime_error with a text for people.
 server_address split_url(const std::string& url);
 
+/// Thrown where a request was given up.
+struct request_given_up {};
+
 /// One request to `url` (http only, e.g. http://127.0.0.1:8080) and `path`. With `on_piece`, the
-/// body of a 200 goes there as it comes. Throws std::runtime_error with a text for people.
+/// body of a 200 goes there as it comes. Throws std::runtime_error with a text for people. `wake`:
+/// a descriptor; once it is readable the request is given up and request_given_up thrown. -1: none.
 http_answer request(const std::string& url, const std::string& method, const std::string& path,
                     const std::vector<std::pair<std::string, std::string>>& headers,
                     const std::string& body,
-                    const std::function<void(std::string_view)>& on_piece = {});
+                    const std::function<void(std::string_view)>& on_piece = {}, int wake = -1);
 
 } // namespace echelon::cli

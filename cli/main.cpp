@@ -1,5 +1,6 @@
 // The binary `echelon`: reads the command line and runs one subcommand.
 #include "cli/commands.hpp"
+#include "cli/help/describe.hpp"
 #include "providers/simulator/server.hpp"
 
 #include <CLI/CLI.hpp>
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   serve_options serving;
   auto* serve_command = app.add_subcommand("serve", "Run the router");
   serve_command->add_option("--config", serving.config, "Configuration: a file or a folder")
+      ->type_name("PATH")
       ->required();
   serve_command->add_option("--listen", serving.listen,
                             "ADDRESS:PORT instead of server.listen; port 0: any free one");
@@ -45,12 +47,15 @@ int main(int argc, char** argv) {
   validate_command->add_flag("--print-effective", validating.print_effective,
                              "Print every value with the file and line that it comes from");
   validate_command->add_option("--config", validating.config, "Configuration: a file or a folder")
+      ->type_name("PATH")
       ->excludes(print_schema);
   validate_command->add_flag("--strict", validating.strict, "Warnings count as errors");
   validate_command->add_flag("--simulate", validating.simulate,
                              "As for serve --simulate: no keys are needed");
   validate_command->add_option("--format", validating.format, "text, json or github")
       ->check(CLI::IsMember({"text", "json", "github"}));
+  validate_command->add_flag_callback(
+      "--json", [&] { validating.format = "json"; }, "As --format json");
   validate_command->callback([&] { code = validate(validating); });
 
   explain_options explaining;
@@ -58,9 +63,10 @@ int main(int argc, char** argv) {
       app.add_subcommand("explain", "Show in which order a target's candidates are tried, and why");
   explain_command->add_option("target", explaining.target, "Node, pool, group, group.tier or model")
       ->required();
-  explain_command->add_option(
-      "--config", explaining.config,
-      "Configuration: a file or a folder; without it a running router is asked");
+  explain_command
+      ->add_option("--config", explaining.config,
+                   "Configuration: a file or a folder; without it a running router is asked")
+      ->type_name("PATH");
   explain_command->add_option("--url", explaining.url, "Where the running router is")
       ->capture_default_str()
       ->envname("ECHELON_URL");
@@ -76,7 +82,9 @@ int main(int argc, char** argv) {
       app.add_subcommand("call", "Send one prompt; exit 0, 1 (an error answer) or 2 (unreachable)");
   call_command->add_option("target", calling.target, "Node, pool, group, group.tier or model")
       ->required();
-  call_command->add_option("prompt", calling.prompt, "The user's message")->required();
+  call_command->add_option("prompt", calling.prompt,
+                           "The user's message; without it standard input, on a terminal a "
+                           "conversation");
   call_command->add_flag("--stream", calling.stream, "Print the answer as it comes");
   call_command->add_option("--fallback", calling.fallback, "Groups or tiers to try afterwards, a,b")
       ->delimiter(',');
@@ -84,7 +92,8 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->envname("ECHELON_URL");
   call_command->add_option("--key", calling.key, "Client API key")->envname("ECHELON_API_KEY");
-  call_command->add_flag("--json", calling.json, "Print the whole answer as JSON");
+  call_command->add_flag("--json", calling.json,
+                         "Print the whole answer as JSON, a stream event by event");
   call_command->callback([&] { code = call(calling); });
 
   bench_options measuring;
@@ -135,7 +144,12 @@ int main(int argc, char** argv) {
       ->envname("ECHELON_URL");
   status_command->add_option("--token", showing.token, "server.admin_token")
       ->envname("ECHELON_ADMIN_TOKEN");
-  status_command->add_flag("--watch", showing.watch, "Again each second, until interrupted");
+  status_command->add_flag("--watch", showing.watch,
+                           "Again and again until interrupted; on a terminal in place");
+  status_command->add_option("--every", showing.every, "With --watch: how often, such as 500ms, 1s")
+      ->default_str("1s")
+      ->transform(as_seconds)
+      ->check(CLI::Range(0.05, 86400.0));
   status_command->add_flag("--json", showing.json, "As JSON");
   status_command->callback([&] { code = status(showing); });
 
@@ -145,18 +159,37 @@ int main(int argc, char** argv) {
       app.add_subcommand("simulate", "Run fake OpenAI, Anthropic and Gemini upstreams");
   simulate_command->add_option("--listen", listen, "ADDRESS:PORT; port 0: any free one")
       ->capture_default_str();
-  simulate_command->add_option("--script", script, "YAML or JSON file of scripted faults");
-  simulate_command->callback([&] { code = echelon::providers::run_simulator(listen, script); });
+  simulate_command->add_option("--script", script, "YAML or JSON file of scripted faults")
+      ->type_name("PATH");
+  bool simulator_json = false;
+  simulate_command->add_flag("--json", simulator_json, "Tell the address as JSON");
+  simulate_command->callback(
+      [&] { code = echelon::providers::run_simulator(listen, script, simulator_json); });
 
   import_options importing;
   auto* import_command = app.add_subcommand("import", "Convert the configuration of another router")
                              ->require_subcommand(1);
   auto* litellm_command = import_command->add_subcommand(
       "litellm", "Convert LiteLLM's proxy configuration; warns of what has no counterpart");
-  litellm_command->add_option("file", importing.file, "LiteLLM's config.yaml")->required();
-  litellm_command->add_option("--output,-o", importing.output,
-                              "Where to write; without it to standard output");
+  litellm_command->add_option("file", importing.file, "LiteLLM's config.yaml")
+      ->type_name("PATH")
+      ->required();
+  litellm_command
+      ->add_option("--output,-o", importing.output, "Where to write; without it to standard output")
+      ->type_name("PATH");
+  litellm_command->add_flag("--json", importing.json,
+                            "The configuration, and what does not map, as JSON");
   litellm_command->callback([&] { code = import_litellm(importing); });
+
+  std::string shell;
+  auto* completion_command =
+      app.add_subcommand("completion", "Print a script that completes these commands in a shell");
+  completion_command->add_option("shell", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion_command->callback([&] { std::cout << completion(describe(app), shell); });
+  auto* manual_command = app.add_subcommand("manual", "Print the manual page, for man(1)");
+  manual_command->callback([&] { std::cout << manual(describe(app)); });
 
   try {
     app.parse(argc, argv);

@@ -2,6 +2,7 @@
 
 #include "cli/descriptors.hpp"
 #include "cli/log_sink.hpp"
+#include "cli/terminal.hpp"
 #include "config/cluster_overrides.hpp"
 #include "config/load.hpp"
 #include "config/url.hpp"
@@ -23,7 +24,9 @@ void set_up_log(const serve_options& options) {
   // People at a terminal see each line at once, and in colour.
   auto logger =
       ::isatty(STDERR_FILENO) != 0
-          ? spdlog::stderr_color_mt("echelon")
+          ? spdlog::stderr_color_mt("echelon", colours(STDERR_FILENO)
+                                                   ? spdlog::color_mode::automatic
+                                                   : spdlog::color_mode::never)
           : std::make_shared<spdlog::logger>("echelon", std::make_shared<log_sink>(STDERR_FILENO));
   spdlog::set_default_logger(logger);
   logger->flush_on(spdlog::level::warn);

@@ -1,13 +1,17 @@
 #include "cli/commands.hpp"
 
 #include "cli/http_client.hpp"
+#include "cli/status_table.hpp"
+#include "cli/terminal.hpp"
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
+#include <algorithm>
+#include <cmath>
 #include <iostream>
-#include <thread>
+#include <optional>
+#include <stdexcept>
+#include <unistd.h>
 
 namespace echelon::cli {
 
@@ -15,84 +19,93 @@ using nlohmann::json;
 
 namespace {
 
-std::string of(const json& used, const json& limit) {
-  return limit.is_null() ? used.dump() + "/-" : used.dump() + '/' + limit.dump();
+struct refused : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The router's state as JSON in one line.
+std::string fetch(const status_options& options, int wake) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  if (!options.token.empty()) headers.emplace_back("Authorization", "Bearer " + options.token);
+  const auto answer = request(options.url, "GET", "/admin/state", headers, "", {}, wake);
+  if (answer.status != 200) throw refused(std::to_string(answer.status) + ": " + answer.body);
+  return answer.body;
 }
 
-/// `b:3p/20u/900t`: node b has 3 permits, and 20 rate units and 900 LLM tokens that are not used.
-/// What is not limited is left out.
-std::string lent(const json& actor) {
-  std::string text;
-  for (const auto& x : actor.value("lent", json::array())) {
-    if (!text.empty()) text += ' ';
-    text += x.value("node", "?");
-    char before = ':';
-    for (const auto& [key, unit] : {std::pair{"permits", 'p'}, {"units", 'u'}, {"tokens", 't'}}) {
-      if (x[key].is_null()) continue;
-      text += before + x[key].dump() + unit;
-      before = '/';
+/// Draws over what is there: nothing flickers, and the last table stays when we end.
+class screen {
+public:
+  screen() { std::cout << "\033[?25l\033[2J"; }
+  ~screen() { std::cout << "\033[?25h" << std::flush; }
+  screen(const screen&) = delete;
+  screen& operator=(const screen&) = delete;
+
+  void draw(const std::vector<std::string>& lines) const {
+    std::string text = "\033[H";
+    for (const auto& x : lines)
+      text += x + "\033[K\n";
+    std::cout << text << "\033[J" << std::flush;
+  }
+};
+
+int watch(const status_options& options) {
+  interrupts stop;
+  const bool live = ::isatty(STDOUT_FILENO) != 0 && !options.json;
+  std::optional<screen> on;
+  std::vector<std::string> lines;
+  for (bool reached = false;; reached = true) {
+    std::string trouble;
+    try {
+      const auto state = fetch(options, stop.descriptor());
+      if (live && !on) on.emplace();
+      table_style style{colours(STDOUT_FILENO)};
+      if (live) {
+        const auto size = size_of_terminal(STDOUT_FILENO);
+        style.columns = size.columns;
+        style.rows = std::max<std::size_t>(size.rows, 3) - 2; // The last one and what went wrong.
+      }
+      if (options.json)
+        std::cout << state << std::endl;
+      else
+        lines = status_lines(json::parse(state), style);
+    } catch (const request_given_up&) {
+      return 0;
+    } catch (const std::exception& error) {
+      // A router that is being restarted comes back.
+      if (!reached) throw;
+      trouble = error.what();
     }
+    if (on) {
+      auto shown = lines;
+      if (!trouble.empty()) shown.push_back(painted(trouble, colour::red, colours(STDOUT_FILENO)));
+      on->draw(shown);
+    } else if (!trouble.empty()) {
+      std::cerr << "echelon status: " << trouble << '\n';
+    } else if (!options.json) {
+      for (const auto& x : lines)
+        std::cout << x << '\n';
+      std::cout << std::endl;
+    }
+    if (stop.wait(static_cast<int>(std::lround(options.every * 1000)))) return 0;
   }
-  return text;
-}
-
-std::string table(const json& state) {
-  auto text = fmt::format("echelon {}, configuration version {}, {} requests in flight{}\n",
-                          state.value("version", "?"), state.value("config_version", 0),
-                          state.value("requests_in_flight", 0),
-                          state.value("draining", false) ? ", draining" : "");
-  const auto cluster = state.find("cluster");
-  if (cluster != state.end()) {
-    const auto membership = cluster->value("membership", "static");
-    const bool acts = cluster->value("acts", false);
-    const auto* standing = membership == "etcd" ? (acts ? "with its lease" : "WITHOUT ITS LEASE")
-                                                : (acts ? "with a quorum" : "WITHOUT A QUORUM");
-    text += fmt::format(
-        "node {}, view {} of the cluster by {} membership, {}: ", cluster->value("node", "?"),
-        cluster->value("epoch", 0), membership, standing);
-    const auto share = cluster->value("share", "1/1");
-    if (cluster->value("partition", "strict") == "scale")
-      text += "with " + share + " of each limit: ";
-    for (const auto& m : cluster->value("members", json::array()))
-      text += fmt::format("{} ({}{}{}) ", m.value("node", "?"), m.value("address", "?"),
-                          m.value("heard", false) ? "" : ", not heard",
-                          m.value("same_config", true) ? "" : ", ANOTHER CONFIGURATION");
-    text += '\n';
-  }
-  text += fmt::format("{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}  {}\n", "ACTOR", "NODE",
-                      "PERMITS", "QUEUE", "RATE LEFT", "BREAKER", "OK", "FAILED", "LENT");
-  for (const auto& x : state.value("actors", json::array())) {
-    const auto& breaker = x["breaker"];
-    const auto& limiter = x["limiter"];
-    text += fmt::format(
-        "{:<44} {:>8} {:>11} {:>11} {:>13} {:>10} {:>9} {:>9}  {}\n", x.value("path", ""),
-        x.value("node", "local"), of(x["permits"]["used"], x["permits"]["limit"]),
-        of(x["queue"]["length"], x["queue"]["size"]),
-        limiter["limit"].is_null() ? "-" : of(limiter["available"], limiter["limit"]),
-        breaker.value("benched", false) ? "benched" : breaker.value("state", "?"),
-        x["totals"]["succeeded"].dump(), x["totals"]["failed"].dump(), lent(x));
-  }
-  return text;
 }
 
 } // namespace
 
 int status(const status_options& options) {
-  std::vector<std::pair<std::string, std::string>> headers;
-  if (!options.token.empty()) headers.emplace_back("Authorization", "Bearer " + options.token);
   try {
-    for (;;) {
-      const auto answer = request(options.url, "GET", "/admin/state", headers, "");
-      if (answer.status != 200) {
-        std::cerr << "echelon status: " << answer.status << ": " << answer.body << '\n';
-        return 1;
-      }
-      if (options.watch) std::cout << "\033[H\033[2J";
-      std::cout << (options.json ? answer.body + "\n" : table(json::parse(answer.body)))
-                << std::flush;
-      if (!options.watch) return 0;
-      std::this_thread::sleep_for(std::chrono::seconds{1});
+    if (options.watch) return watch(options);
+    const auto state = fetch(options, -1);
+    if (options.json) {
+      std::cout << state << '\n';
+      return 0;
     }
+    for (const auto& x : status_lines(json::parse(state), {colours(STDOUT_FILENO)}))
+      std::cout << x << '\n';
+    return 0;
+  } catch (const refused& error) {
+    std::cerr << "echelon status: " << error.what() << '\n';
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "echelon status: " << error.what() << '\n';
     return 2;

@@ -1,6 +1,8 @@
 #include "cli/commands.hpp"
 
+#include "cli/diagnostics.hpp"
 #include "cli/http_client.hpp"
+#include "cli/terminal.hpp"
 #include "config/explain.hpp"
 #include "config/load.hpp"
 #include "config/schema.hpp"
@@ -9,36 +11,21 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
 #include <iostream>
 
 namespace echelon::cli {
 namespace {
 
-const char* word(const config::diagnostic& x) {
-  return x.sev == config::severity::error ? "error" : "warning";
-}
-
 void print_text(const config::diagnostic& x) {
-  // https://no-color.org
-  const char* plain = std::getenv("NO_COLOR");
-  if (isatty(STDOUT_FILENO) == 0 || (plain != nullptr && *plain != '\0')) {
-    std::cout << config::to_string(x) << '\n';
-    return;
-  }
-  const char* colour = x.sev == config::severity::error ? "\033[31m" : "\033[33m";
-  std::cout << x.file << ':' << x.line << ':' << x.column << ": " << colour << word(x)
-            << "\033[0m: " << x.text << " [" << x.rule << "]\n";
+  const auto how = x.sev == config::severity::error ? colour::red : colour::yellow;
+  std::cout << x.file << ':' << x.line << ':' << x.column << ": "
+            << painted(word(x), how, colours(STDOUT_FILENO)) << ": " << x.text << " [" << x.rule
+            << "]\n";
 }
 
 void print_github(const config::diagnostic& x) {
   std::cout << "::" << word(x) << " file=" << x.file << ",line=" << x.line << ",col=" << x.column
             << ",title=" << x.rule << "::" << x.text << '\n';
-}
-
-nlohmann::json to_json(const config::diagnostic& x) {
-  return {{"file", x.file},      {"line", x.line}, {"column", x.column},
-          {"severity", word(x)}, {"text", x.text}, {"rule", x.rule}};
 }
 
 } // namespace

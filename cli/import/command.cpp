@@ -1,11 +1,27 @@
 #include "cli/commands.hpp"
+#include "cli/diagnostics.hpp"
 #include "cli/import/litellm.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
 namespace echelon::cli {
+
+namespace {
+
+int print_json(const std::string& made, const config::diagnostics& said) {
+  nlohmann::json x{{"config", made.empty() ? nlohmann::json{} : nlohmann::json(made)},
+                   {"diagnostics", nlohmann::json::array()}};
+  for (const auto& d : said.sorted())
+    x["diagnostics"].push_back(to_json(d));
+  std::cout << x.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  return made.empty() ? 1 : 0;
+}
+
+} // namespace
 
 int import_litellm(const import_options& options) {
   std::ifstream in{options.file, std::ios::binary};
@@ -22,6 +38,7 @@ int import_litellm(const import_options& options) {
     const auto found = litellm::read(root, out);
     if (!out.has_errors()) made = litellm::write(found, options.file);
   }
+  if (options.json) return print_json(made, out);
   for (const auto& x : out.sorted())
     std::cerr << config::to_string(x) << '\n';
   if (made.empty()) {

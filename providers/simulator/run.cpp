@@ -33,7 +33,7 @@ std::optional<tcp::endpoint> read_endpoint(std::string_view text) {
 
 } // namespace
 
-int run_simulator(const std::string& listen, const std::string& script_path) {
+int run_simulator(const std::string& listen, const std::string& script_path, bool json) {
   const auto endpoint = read_endpoint(listen);
   if (!endpoint) {
     std::cerr << "--listen must be ADDRESS:PORT, not '" << listen << "'\n";
@@ -59,8 +59,11 @@ int run_simulator(const std::string& listen, const std::string& script_path) {
   server->start();
   auto host = listen.substr(0, listen.rfind(':'));
   if (endpoint->address().is_v6() && !host.starts_with('[')) host = '[' + host + ']';
-  std::cout << "echelon simulate listening on http://" << host << ':' << server->port()
-            << std::endl;
+  const auto url = "http://" + host + ':' + std::to_string(server->port());
+  if (json)
+    std::cout << "{\"url\":\"" << url << "\"}" << std::endl;
+  else
+    std::cout << "echelon simulate listening on " << url << std::endl;
   context.run();
   return 0;
 }

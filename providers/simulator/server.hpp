@@ -35,8 +35,10 @@ private:
 };
 
 /// `echelon simulate`: serves on `listen` (`ADDRESS:PORT`, IPv6 in brackets) until SIGINT or
-/// SIGTERM. `script_path` may be empty. Prints its address to stdout once it is ready.
+/// SIGTERM. `script_path` may be empty. Prints its address to stdout once it is ready,
+/// with `json` as an object with `url`.
 /// @returns Exit code: 0 stopped by signal, 1 cannot listen, 2 bad `listen` or script.
-[[nodiscard]] int run_simulator(const std::string& listen, const std::string& script_path);
+[[nodiscard]] int run_simulator(const std::string& listen, const std::string& script_path,
+                                bool json = false);
 
 } // namespace echelon::providers
