@@ -61,6 +61,7 @@ std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admi
   ask.id = msg.hold;
   ask.charge = charges(msg);
   ask.tokens = tokens_of(msg);
+  ask.money = msg.money;
   if (const auto verdict = gate_.admit(ask, now); !verdict.admitted())
     return refuse(msg, verdict.why, verdict.retry_after);
   std::optional<messages::admit_reply> refused;
@@ -225,7 +226,8 @@ messages::outcome_reply level_core::report(const messages::report_outcome& msg, 
   } else if (spec_.at == level::tier && result == outcome::success) {
     if (const auto member = index_of(msg.member)) rotation_.back(*member, now);
   }
-  const gate_release release{msg.hold, result, msg.refund, msg.tokens, duration{msg.bench_ns}};
+  const gate_release release{msg.hold, result, msg.refund, msg.tokens, duration{msg.bench_ns},
+                             msg.money};
   if (msg.hold != 0 && msg.lent != 0)
     gate_.report_lent(msg.lent - 1, msg.cleared, release, now);
   else if (msg.hold != 0)
@@ -274,6 +276,13 @@ messages::actor_state level_core::state(time_point now) const {
   s.rate_limit = x.rate_limit;
   s.tokens_used = x.tokens_used;
   s.tokens_limit = x.tokens_limit;
+  s.spent_today = x.spent_today;
+  s.spent_month = x.spent_month;
+  s.reserved = x.reserved;
+  if (x.money) {
+    s.daily_budget = x.money->per_day;
+    s.monthly_budget = x.money->per_month;
+  }
   s.breaker = std::string{to_string(x.breaker)};
   s.failures = x.failures;
   s.closed_for_ns = x.breaker_wait.count();

@@ -7,11 +7,12 @@ namespace echelon::actors {
 
 using namespace policy;
 
-/// A pool whose members are not all well chooses for each request by itself.
+/// A pool whose members are not all well chooses for each request by itself, and so does who counts
+/// money.
 bool level_core::may_lend() const {
-  return !retired_ && std::all_of(ejections_.begin(), ejections_.end(), [](const auto& x) {
-    return x.closed();
-  });
+  return !retired_ && !spec_.gate.money
+         && std::all_of(ejections_.begin(), ejections_.end(),
+                        [](const auto& x) { return x.closed(); });
 }
 
 // As with a breaker: no probe while a borrower may send requests that are none.

@@ -13,13 +13,21 @@ messages::admit_request to_message(const policy::ask_admission& x) {
   msg.closed = x.closed;
   msg.charged = x.charged;
   msg.tokens = x.tokens;
+  msg.money = x.money;
   return msg;
 }
 
 messages::report_outcome to_message(const policy::actor_release& x) {
-  return {x.actor,          x.release.id,     static_cast<std::uint8_t>(x.release.result),
-          x.release.refund, x.release.tokens, x.release.bench.count(),
-          x.member};
+  return {x.actor,
+          x.release.id,
+          static_cast<std::uint8_t>(x.release.result),
+          x.release.refund,
+          x.release.tokens,
+          x.release.bench.count(),
+          x.member,
+          0,
+          false,
+          x.release.money};
 }
 
 policy::admission_answer to_answer(messages::admit_reply&& x) {

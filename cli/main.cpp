@@ -1,4 +1,5 @@
 // The binary `echelon`: reads the command line and runs one subcommand.
+#include "cli/accounts/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/help/describe.hpp"
 #include "providers/simulator/server.hpp"
@@ -181,6 +182,7 @@ int main(int argc, char** argv) {
                             "The configuration, and what does not map, as JSON");
   litellm_command->callback([&] { code = import_litellm(importing); });
 
+  add_accounts_commands(app, code);
   std::string shell;
   auto* completion_command =
       app.add_subcommand("completion", "Print a script that completes these commands in a shell");

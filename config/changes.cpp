@@ -49,6 +49,9 @@ facts of_actor(const policy::topology& all, const policy::actor_spec& x) {
                   + plain(static_cast<double>(b->refill_micro_per_second) / 1e6) + " a second";
   }
   if (x.gate.tokens) f["tokens"] = window(*x.gate.tokens);
+  if (x.gate.money)
+    f["budget"] = plain(static_cast<double>(x.gate.money->per_day) / 1e6) + " a day, "
+                  + plain(static_cast<double>(x.gate.money->per_month) / 1e6) + " a month";
   f["breaker"] = breaker(x.gate.breaker);
   if (x.at == policy::level::pool) {
     f["ejection"] = breaker(x.ejection);
@@ -148,6 +151,8 @@ config_changes compare(const RouterConfig& before, const policy::topology& from,
   if (before.auth.keys != after.auth.keys) x.changed.push_back("auth.keys: other keys");
   if (before.auth.clients != after.auth.clients)
     x.changed.push_back("auth.clients: other keys or rights");
+  if (before.auth.store != after.auth.store || before.auth.spool != after.auth.spool)
+    x.need_restart.push_back("auth.store");
   if (before.server.host != after.server.host || before.server.port != after.server.port)
     x.need_restart.push_back("server.listen");
   // Other files are taken at once; from HTTP to HTTPS and back needs another listener.

@@ -179,7 +179,7 @@ std::shared_ptr<yaml_node> join_files(const std::vector<source_file>& files, dia
 }
 
 bool is_secret(const std::string& path) {
-  for (const char* part : {".api_key", ".admin_token", ".headers.", "auth.keys."})
+  for (const char* part : {".api_key", ".admin_token", ".headers.", "auth.keys.", "auth.store"})
     if (path.find(part) != std::string::npos) return true;
   return false;
 }

@@ -3,6 +3,7 @@
 #include "config/times.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace echelon::config {
 namespace {
@@ -11,6 +12,10 @@ bool is_hash(const std::string& x) {
   return x.size() == 64 && std::all_of(x.begin(), x.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
+}
+
+std::int64_t millionths(std::optional<double> money) {
+  return std::llround(money.value_or(0) * 1e6);
 }
 
 void read_client(loading& x, const yaml_node& name, const yaml_ptr& node) {
@@ -33,6 +38,8 @@ void read_client(loading& x, const yaml_node& name, const yaml_ptr& node) {
   to.rpm_limit = in.count("rpm_limit");
   to.tpm_limit = in.count("tpm_limit");
   to.concurrency_limit = in.count("concurrency_limit");
+  to.daily_budget = millionths(in.number("daily_budget"));
+  to.monthly_budget = millionths(in.number("monthly_budget"));
   if (const auto text = in.text("expires")) {
     to.expires = read_utc(*text);
     if (!to.expires)
@@ -52,6 +59,21 @@ void read_clients(loading& x, const yaml_ptr& node) {
     if (check_name(*key, "a client", x.out)) read_client(x, *key, value);
 }
 
+void read_store(loading& x, map_reader& auth) {
+  auto& to = x.config.auth;
+  to.store = auth.expanded("store", x.env, x.simulate).value_or("");
+  x.store_at = auth.where("store");
+  to.spool = auth.expanded("spool", x.env, x.simulate).value_or("");
+  const auto starts = [&](std::string_view with) { return to.store.rfind(with, 0) == 0; };
+  const bool known = starts("postgresql://") || starts("postgres://")
+                     || (starts("sqlite:") && to.store.size() > 7);
+  if (auth.find("store") != nullptr && !known && !(x.simulate && to.store.empty()))
+    x.out.error(auth.where("store"), "bad-url",
+                "auth.store must be sqlite:PATH or postgresql://USER:PASSWORD@HOST/DATABASE");
+  if (auth.find("spool") != nullptr && to.store.empty())
+    x.out.warn(auth.where("spool"), "unused-key", "auth.spool is of no use without auth.store");
+}
+
 void link_clients(loading& x) {
   const auto& config = x.config;
   std::vector<std::string> known;
@@ -66,11 +88,20 @@ void link_clients(loading& x) {
   }
   for (const auto& [name, m] : config.models)
     known.push_back(name);
+  if (config.cluster && config.auth.store.rfind("sqlite:", 0) == 0)
+    x.out.warn(x.store_at, "local-store",
+               "auth.store is an SQLite file: that is one store for all nodes only if all of them "
+               "run on this machine; use postgresql://");
   for (const auto& [name, client] : config.auth.clients) {
     const auto path = "auth.clients." + name;
     if (config.auth.keys.count(name) != 0)
       x.out.error(x.client_at[name], "name-collision",
                   path + " has the name of a key in auth.keys; give one of them another");
+    if ((client.daily_budget > 0 || client.monthly_budget > 0) && config.auth.store.empty())
+      x.out.error(x.client_at[name], "needs-store",
+                  path
+                      + " has a budget, which needs auth.store: what was spent would be forgotten "
+                        "with each restart");
     for (const auto& target : client.targets)
       if (std::find(known.begin(), known.end(), target) == known.end())
         x.out.warn(x.client_at[name], "dangling-reference",

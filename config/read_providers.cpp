@@ -199,6 +199,7 @@ void read_auth(loading& x, const yaml_ptr& node) {
       }
   }
   if (const auto clients = in.take("clients")) read_clients(x, clients);
+  read_store(x, in);
   in.finish();
 }
 

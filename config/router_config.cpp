@@ -60,6 +60,8 @@ gate_settings RouterConfig::key_gate(const client_config& c) const {
   x.concurrency = permits(c.concurrency_limit, std::nullopt, default_queue);
   if (const auto rpm = per_minute(c.rpm_limit)) x.rate = *rpm;
   x.tokens = per_minute(c.tpm_limit);
+  if (c.daily_budget > 0 || c.monthly_budget > 0)
+    x.money = policy::budget_settings{c.daily_budget, c.monthly_budget};
   // Whatever happens to its requests is not the key's fault.
   x.breaker.failure_threshold = std::numeric_limits<std::uint32_t>::max();
   return x;

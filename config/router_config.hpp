@@ -187,12 +187,19 @@ struct client_config {
   std::optional<std::uint32_t> rpm_limit; ///< Requests in any 60 s.
   std::optional<std::uint32_t> tpm_limit; ///< LLM tokens in any 60 s.
   std::optional<std::uint32_t> concurrency_limit;
-  std::optional<std::chrono::sys_seconds> expires; ///< Refused from then on.
+  std::int64_t daily_budget = 0, monthly_budget = 0; ///< Millionths of a US dollar; 0: none.
+  std::optional<std::chrono::sys_seconds> expires;   ///< Refused from then on.
+  /// It is an actor, `key/NAME`.
+  [[nodiscard]] bool limited() const {
+    return rpm_limit || tpm_limit || concurrency_limit || daily_budget > 0 || monthly_budget > 0;
+  }
   bool operator==(const client_config&) const = default;
 };
 
-/// Client keys. None at all: no key is asked for.
+/// Client keys. None at all, and no store: no key is asked for.
 struct auth_config {
+  std::string store; ///< Of keys and usage: `sqlite:PATH` or `postgresql://...`; empty: none.
+  std::string spool; ///< Folder where usage waits for the store; empty without a store.
   std::map<std::string, std::string> keys;      ///< `auth.keys`: name to secret; no limits.
   std::map<std::string, client_config> clients; ///< By name; no name is in both.
 };

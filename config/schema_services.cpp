@@ -288,6 +288,16 @@ const section& auth_schema() {
            .kind = map,
            .about = "keys that are known by their hash, with limits of their own",
            .inner = &clients_schema()},
+          {.name = "store",
+           .about = "where keys and usage are kept: `sqlite:PATH` or "
+                    "`postgresql://USER:PASSWORD@HOST/DB`",
+           .expands = true,
+           .secret = true,
+           .absent = "nothing is kept"},
+          {.name = "spool",
+           .about = "folder of this process alone, where usage waits for the store",
+           .expands = true,
+           .absent = "`PATH.spool`, or `echelon-spool`; in a cluster with `-NODE`"},
       }};
   return x;
 }
@@ -312,6 +322,16 @@ const section& client_schema() {
           {.name = "rpm_limit", .kind = whole, .about = "requests in any 60 s"},
           {.name = "tpm_limit", .kind = whole, .about = "in any 60 s", .unit = "LLM tokens"},
           {.name = "concurrency_limit", .kind = whole, .about = "requests at once"},
+          {.name = "daily_budget",
+           .kind = number,
+           .about = "US dollars a day (UTC), by the models' `price`; needs `auth.store`",
+           .least = 0.000001,
+           .most = 1'000'000'000},
+          {.name = "monthly_budget",
+           .kind = number,
+           .about = "US dollars a month (UTC), by the models' `price`; needs `auth.store`",
+           .least = 0.000001,
+           .most = 1'000'000'000},
           {.name = "expires",
            .about = "UTC time `2027-01-31T00:00:00Z` from which on it is refused",
            .absent = "never"},

@@ -55,6 +55,7 @@ struct loading {
   std::vector<node_refs> nodes;
   std::map<std::string, cause_refs> causes; ///< By group.
   std::map<std::string, place> client_at;
+  place store_at;
 };
 
 void read_task_groups(loading& x, const yaml_ptr& node);
@@ -70,6 +71,8 @@ void read_models(loading& x, const yaml_ptr& node);
 void read_server(loading& x, const yaml_ptr& node);
 void read_auth(loading& x, const yaml_ptr& node);
 void read_clients(loading& x, const yaml_ptr& node);
+/// Where keys and usage are kept.
+void read_store(loading& x, map_reader& auth);
 /// Targets of clients that do not exist, and names that are given twice.
 void link_clients(loading& x);
 void read_cluster(loading& x, const yaml_ptr& node);

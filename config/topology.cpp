@@ -22,8 +22,7 @@ public:
 
   policy::topology_ptr build() {
     for (const auto& [name, x] : config_.auth.clients)
-      if (x.rpm_limit || x.tpm_limit || x.concurrency_limit)
-        add(level::key, "key/" + name, config_.key_gate(x));
+      if (x.limited()) add(level::key, "key/" + name, config_.key_gate(x));
     if (router_ != 0) add(level::router, "router/global", config_.router_gate());
     for (const auto& [name, x] : config_.models)
       add(level::model, "model/" + name, config_.model_gate(x));

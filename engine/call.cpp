@@ -23,7 +23,7 @@ using policy::clock;
 namespace {
 
 /// A guess at prompt plus answer in LLM tokens: four bytes a token, and the answer's ceiling.
-std::int64_t estimate_tokens(const nlohmann::json& body) {
+call_tokens estimate_tokens(const nlohmann::json& body) {
   std::int64_t ceiling = 256;
   for (const char* key : {"max_completion_tokens", "max_tokens"}) {
     const auto i = body.find(key);
@@ -36,7 +36,7 @@ std::int64_t estimate_tokens(const nlohmann::json& body) {
   for (const char* key : {"messages", "input", "tools"})
     if (const auto i = body.find(key); i != body.end())
       bytes += static_cast<std::int64_t>(providers::json_size(*i));
-  return std::max<std::int64_t>(1, bytes / 4 + ceiling);
+  return {std::max<std::int64_t>(1, bytes / 4), ceiling};
 }
 
 } // namespace
@@ -97,11 +97,11 @@ asio::awaitable<void> call::run() {
   terms.take_retry = [this, &budget](policy::time_point now) {
     return router_.retries().take(request_.target, budget, now);
   };
-  terms.tokens = estimate_tokens(request_.canonical.body);
+  estimate_ = estimate_tokens(request_.canonical.body);
+  terms.tokens = estimate_.all();
   if (router_.hierarchy().clustered())
     terms.next_hold = [this] { return router_.hierarchy().new_hold(); };
-  if (const auto key = policy::id_of("key/" + options_.client); config_->topology->find(key))
-    terms.key = key;
+  if (!options_.client.empty()) name_key(terms, *plan);
   const auto hold = router_.hierarchy().new_hold();
   dispatch_.emplace(std::move(plan), config_->topology, terms, hold, hold);
   to_.watch([this] {
@@ -121,12 +121,27 @@ asio::awaitable<void> call::run() {
     // A recipient that throws leaves its attempt behind.
     for (const auto& x : running_)
       note_attempt(*x, "client_gone");
+    if (broken && answer_) account(*answer_);
     dispatch_->abandon(clock::now(), sent_);
     flush();
     to_.abandoned();
     finish(499, gone_ ? "client left" : "writing to the client failed");
   }
   if (broken && !gone_) std::rethrow_exception(broken);
+}
+
+/// The limits of the client's key, if it has any.
+void call::name_key(policy::request_terms& to, const policy::plan& plan) const {
+  const auto key = policy::id_of("key/" + options_.client);
+  const auto* spec = config_->topology->find(key);
+  if (spec == nullptr) return;
+  to.key = key;
+  auto* ledger = router_.ledger();
+  if (!spec->gate.money || ledger == nullptr) return;
+  const auto spent = ledger->spent(options_.client);
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(wall_).time_since_epoch();
+  to.money = {dearest(*config_->config, plan, estimate_), now.count(), spent.day, spent.today,
+              spent.month};
 }
 
 asio::awaitable<void> call::drive(policy::action next) {

@@ -4,6 +4,7 @@
 #include "engine/attempt.hpp"
 #include "engine/recipient.hpp"
 #include "engine/router.hpp"
+#include "engine/spending.hpp"
 #include "engine/telemetry/observation.hpp"
 #include "providers/transport.hpp"
 
@@ -66,9 +67,11 @@ private:
   boost::asio::awaitable<policy::duration> tell_failure(const policy::attempt_result& x,
                                                         bool of_hedge);
   void note_attempt(const upstream_attempt& x, std::string_view outcome);
-  void note_usage(const upstream_attempt& x);
+  void account(const upstream_attempt& x);
+  void note_usage(const upstream_attempt& x, std::int64_t cost);
   boost::asio::awaitable<void> refuse(final_error why);
   boost::asio::awaitable<void> answer_failure(const policy::give_up& x);
+  void name_key(policy::request_terms& to, const policy::plan& plan) const;
   void flush();
   void finish(int status, std::string outcome);
   void tell(const decision_record& x);
@@ -95,6 +98,8 @@ private:
   std::optional<providers::upstream_failure> last_failure_;
   attempt_ptr answer_;      // The attempt whose answer the client gets.
   std::uint32_t spans_ = 0; // Of attempts, so far.
+  call_tokens estimate_;
+  const upstream_attempt* accounted_ = nullptr; // The attempt that was paid for last.
   bool gone_ = false;
   bool sent_ = false; // The attempt that was granted last has begun.
 };

@@ -51,8 +51,24 @@ void call::note_attempt(const upstream_attempt& x, std::string_view outcome) {
              outcome, x.failure()->status, x.failure()->message);
 }
 
-/// Of the attempt whose answer the client gets.
-void call::note_usage(const upstream_attempt& x) {
+/// What the attempt cost: by the usage that the upstream told, or by our guess where it told none
+/// and has answered, or may have before the client left. On disk before the client's last byte.
+void call::account(const upstream_attempt& x) {
+  if (std::exchange(accounted_, &x) == &x || !(x.begun() || gone_)) return;
+  const auto& usage = x.usage();
+  const auto used = usage ? call_tokens{usage->prompt_tokens, usage->completion_tokens} : estimate_;
+  const auto cost = cost_of(*config_->config, x.model(), used);
+  dispatch_->spend(cost);
+  if (!gone_) note_usage(x, cost);
+  auto* ledger = router_.ledger();
+  if (ledger == nullptr) return;
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  ledger->add({accounts::new_record_id(), now.time_since_epoch().count(), options_.client,
+               request_.target, x.model(), used.prompt, used.answer, cost, !usage});
+}
+
+/// Of the attempt whose answer the client gets. `cost` is in millionths.
+void call::note_usage(const upstream_attempt& x, std::int64_t cost) {
   auto* const facts = options_.seen ? &options_.seen->facts : nullptr;
   const auto* model = config_->config->model(x.model());
   if (facts) {
@@ -64,11 +80,9 @@ void call::note_usage(const upstream_attempt& x) {
   if (!usage) return;
   router_.counters().tokens(x.model(), usage->prompt_tokens, usage->completion_tokens);
   if (model == nullptr) return;
-  const auto cost = (static_cast<double>(usage->prompt_tokens) * model->input_per_mtok
-                     + static_cast<double>(usage->completion_tokens) * model->output_per_mtok)
-                    / 1e6;
-  router_.counters().cost(model->name, cost);
-  if (facts) facts->cost = cost;
+  const auto money = static_cast<double>(cost) / 1e6;
+  router_.counters().cost(model->name, money);
+  if (facts) facts->cost = money;
 }
 
 asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
@@ -84,8 +98,8 @@ asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
       co_await pass_on(*answer_);
       running_.clear();
     }
-    note_usage(*answer_);
   }
+  account(*answer_);
   if (gone_) {
     note_attempt(*answer_, "client_gone");
     co_return policy::done{};

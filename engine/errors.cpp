@@ -90,7 +90,13 @@ final_error error_of(const give_up& x, const std::optional<providers::upstream_f
     return e;
   case give_up::kind::no_room:
     e.retry_after = x.retry_after > 0ns ? x.retry_after : 1s;
-    if (x.reason == policy::refusal::rate_limited) {
+    if (x.reason == policy::refusal::spent) {
+      e.error = {429,
+                 fmt::format("The budget of '{}' is spent, or what is left of it does not cover "
+                             "this request.",
+                             target),
+                 "insufficient_quota", "insufficient_quota", ""};
+    } else if (x.reason == policy::refusal::rate_limited) {
       e.error = {429, fmt::format("The rate limit of '{}' is used up.", target), "rate_limit_error",
                  "rate_limit_exceeded", ""};
     } else {

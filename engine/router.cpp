@@ -1,6 +1,7 @@
 #include "engine/router.hpp"
 
 #include "config/topology.hpp"
+#include "engine/stored_keys.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,8 +22,12 @@ std::string instance_name(const config::RouterConfig& x) {
 } // namespace
 
 router::router(config::router_config_ptr config, loader load, actor_home where)
-    : load_(std::move(load)),
+    : load_(std::move(load)), ledger_(open_ledger(*config)), files_(config),
       traces_(instance_name(*config), [this](auto result, auto n) { metrics_.spans(result, n); }) {
+  if (ledger_) {
+    stored_keys_ = ledger_->first_keys();
+    config = with_keys(std::move(config), stored_keys_);
+  }
   auto topology = config::make_topology(*config);
   if (config->cluster) {
     node_ = std::make_unique<cluster::node>(*config->cluster, where.host, where.threads);
@@ -40,9 +45,11 @@ router::router(config::router_config_ptr config, loader load, actor_home where)
   }
   traces_.configure(config->traces);
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
+  if (ledger_) ledger_->watch([this](const auto& keys) { take_keys(keys); });
 }
 
 router::~router() {
+  if (ledger_) ledger_->unwatch();
   if (reloading_.joinable()) reloading_.join();
   if (node_) node_->stop();
 }
@@ -124,7 +131,23 @@ reload_result router::reload_files() {
 }
 
 reload_result router::take(config::router_config_ptr config, reload_result result) {
+  install(std::move(config), result);
+  announce(result);
+  return result;
+}
+
+/// Keys of the store change nothing for the requests of others: what was counted stays.
+void router::take_keys(const std::vector<accounts::key_record>& keys) {
+  const std::lock_guard serial{reload_mutex_};
+  stored_keys_ = keys;
+  reload_result result;
+  install(files_, result);
+}
+
+void router::install(config::router_config_ptr of_files, reload_result& result) {
   const auto before = current();
+  files_ = of_files;
+  auto config = with_keys(std::move(of_files), stored_keys_);
   auto topology = config::make_topology(*config);
   // Actors first: a request that sees the new plans must find their actors.
   hierarchy_->apply(topology);
@@ -138,8 +161,6 @@ reload_result router::take(config::router_config_ptr config, reload_result resul
     current_ = std::make_shared<const snapshot>(
         snapshot{std::move(config), std::move(topology), result.version});
   }
-  announce(result);
-  return result;
 }
 
 void router::reload_apart(std::function<void(reload_result)> then) {

@@ -1,6 +1,7 @@
 /// The router behind the HTTP front: configuration in force, hierarchy, records, counters.
 #pragma once
 
+#include "accounts/ledger.hpp"
 #include "actors/hierarchy.hpp"
 #include "cluster/node.hpp"
 #include "config/changes.hpp"
@@ -60,7 +61,8 @@ public:
         parse;
   };
 
-  /// Throws std::runtime_error if the cluster's address cannot be bound.
+  /// Throws std::runtime_error if the cluster's address cannot be bound or the store not be
+  /// reached.
   router(config::router_config_ptr config, loader load, actor_home where = {});
   ~router();
   router(const router&) = delete;
@@ -82,6 +84,8 @@ public:
   [[nodiscard]] span_exporter& traces() { return traces_; }
   [[nodiscard]] budgets& retries() { return budgets_; }
   [[nodiscard]] providers::key_book& keys() { return keys_; }
+  /// Keys and usage of `auth.store`; null without one.
+  [[nodiscard]] accounts::ledger* ledger() { return ledger_.get(); }
 
   /// New requests are refused from now on. Told to listeners once.
   void begin_drain();
@@ -95,12 +99,17 @@ private:
   reload_result reload_files();
   void announce(const reload_result& x);
   reload_result take(config::router_config_ptr config, reload_result so_far);
+  void install(config::router_config_ptr of_files, reload_result& result);
+  void take_keys(const std::vector<accounts::key_record>& keys);
   cluster::reload_hooks hooks();
 
   loader load_;
   std::thread reloading_;
   mutable std::mutex mutex_;
   std::mutex reload_mutex_;
+  std::unique_ptr<accounts::ledger> ledger_;
+  config::router_config_ptr files_;               // Without the keys of the store.
+  std::vector<accounts::key_record> stored_keys_; // Under reload_mutex_, as files_.
   std::shared_ptr<const snapshot> current_;
   event_hub events_;                    // The cluster's threads tell it of reloads.
   std::unique_ptr<cluster::node> node_; // Its actor system outlives the hierarchy.

@@ -24,6 +24,17 @@ json lent_json(const messages::actor_state& x) {
   return lent;
 }
 
+/// Money; null: not limited.
+json budget_json(const messages::actor_state& x) {
+  const auto money = [](std::int64_t n) { return static_cast<double>(n) / 1e6; };
+  const auto most = [&](std::int64_t n) { return n == 0 ? json() : json(money(n)); };
+  return {{"spent_today", money(x.spent_today)},
+          {"spent_this_month", money(x.spent_month)},
+          {"reserved", money(x.reserved)},
+          {"daily", most(x.daily_budget)},
+          {"monthly", most(x.monthly_budget)}};
+}
+
 json actor_json(const messages::actor_state& x, const policy::topology& topology) {
   json members = json::array();
   for (const auto& m : x.members)
@@ -46,6 +57,7 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
                {"succeeded", x.succeeded},
                {"failed", x.failed}}},
              {"restarts", x.restarts}};
+  if (x.daily_budget > 0 || x.monthly_budget > 0) actor["budget"] = budget_json(x);
   if (!x.members.empty()) actor["members"] = std::move(members);
   if (!x.loans.empty()) actor["lent"] = lent_json(x);
   return actor;

@@ -2,6 +2,7 @@
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
 #include "engine/state.hpp"
+#include "gateway/accounts_api.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/dashboard/dashboard.hpp"
 #include "gateway/events.hpp"
@@ -186,6 +187,7 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_await serve_state(of, client);
     co_return true;
   }
+  if (co_await serve_accounts(of, client, m, rest)) co_return true;
   if (rest == "events" && get) {
     co_await serve_events(of, client);
     co_return true;

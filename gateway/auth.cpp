@@ -38,7 +38,7 @@ bool same_secret(std::string_view a, std::string_view b) {
 
 std::optional<caller> find_caller(const config::auth_config& auth, std::string_view presented,
                                   std::chrono::system_clock::time_point now) {
-  if (auth.keys.empty() && auth.clients.empty()) return caller{};
+  if (auth.keys.empty() && auth.clients.empty() && auth.store.empty()) return caller{};
   std::optional<caller> found;
   for (const auto& [name, secret] : auth.keys)
     if (same_secret(secret, presented)) found = caller{name, nullptr};

@@ -1,9 +1,21 @@
 /// What the dispatcher and the actors of the hierarchy say to each other.
 #pragma once
 
+#include "policy/budget.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
+
+namespace echelon::policy {
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, money_ask& x) {
+  auto& [money, wall_ms, told_day, told_today, told_month] = x;
+  return f(money, wall_ms, told_day, told_today, told_month);
+}
+
+} // namespace echelon::policy
 
 namespace echelon::messages {
 
@@ -21,15 +33,16 @@ struct admit_request {
   std::vector<std::uint64_t> members; ///< The pool's order of its members, if it chose.
   std::uint64_t lower = 0;            ///< The tier below the last one passed; 0: none.
   std::uint32_t hops = 0;             ///< Nodes that passed it on because they did not own it.
+  policy::money_ask money;            ///< To reserve where money is limited.
   bool operator==(const admit_request&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admit_request& x) {
-  auto& [hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower, hops] =
-      x;
-  return f(hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower,
-           hops);
+  auto& [hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower, hops,
+         money] = x;
+  return f(hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower, hops,
+           money);
 }
 
 /// `grant` (why = 0) or `redirect`: who refused, why, and whom to try next.
@@ -101,13 +114,14 @@ struct report_outcome {
   std::uint64_t member = 0;  ///< At a pool or tier: whose outcome it is; 0: nobody's.
   std::uint64_t lent = 0;    ///< It was let in by a lease: the breaker's epoch then, plus 1.
   bool cleared = false;      ///< Something succeeded by the same lease before it.
+  std::int64_t money = -1;   ///< Really spent, in millionths; -1: not known.
   bool operator==(const report_outcome&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, report_outcome& x) {
-  auto& [actor, hold, result, refund, tokens, bench_ns, member, lent, cleared] = x;
-  return f(actor, hold, result, refund, tokens, bench_ns, member, lent, cleared);
+  auto& [actor, hold, result, refund, tokens, bench_ns, member, lent, cleared, money] = x;
+  return f(actor, hold, result, refund, tokens, bench_ns, member, lent, cleared, money);
 }
 
 /// Answers report_outcome.
@@ -187,6 +201,8 @@ struct actor_state {
   std::int64_t waiting = 0, queue_size = 0;
   std::int64_t rate_available = -1, rate_limit = -1;
   std::int64_t tokens_used = -1, tokens_limit = -1;
+  /// Money, in millionths; limits of 0: none; all 0: no budget.
+  std::int64_t spent_today = 0, spent_month = 0, reserved = 0, daily_budget = 0, monthly_budget = 0;
   std::string breaker; ///< closed, open, half_open.
   std::int64_t failures = 0;
   std::int64_t closed_for_ns = 0;
@@ -201,11 +217,13 @@ struct actor_state {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, actor_state& x) {
   auto& [path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
-         rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched, admitted,
-         refused, succeeded, failed, restarts, members, loans] = x;
+         rate_limit, tokens_used, tokens_limit, spent_today, spent_month, reserved, daily_budget,
+         monthly_budget, breaker, failures, closed_for_ns, benched, admitted, refused, succeeded,
+         failed, restarts, members, loans] = x;
   return f(path, level, node, permits_used, permits_limit, waiting, queue_size, rate_available,
-           rate_limit, tokens_used, tokens_limit, breaker, failures, closed_for_ns, benched,
-           admitted, refused, succeeded, failed, restarts, members, loans);
+           rate_limit, tokens_used, tokens_limit, spent_today, spent_month, reserved, daily_budget,
+           monthly_budget, breaker, failures, closed_for_ns, benched, admitted, refused, succeeded,
+           failed, restarts, members, loans);
 }
 
 } // namespace echelon::messages

@@ -29,11 +29,23 @@ typename Inspector::result_type inspect(Inspector& f, breaker_memory& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, reserve_memory& x) {
+  auto& [id, money] = x;
+  return f(id, money);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, budget_memory& x) {
+  auto& [day, today, month, holds] = x;
+  return f(day, today, month, holds);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, gate_memory& x) {
   auto& [holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed, loans,
-         lost] = x;
+         lost, money] = x;
   return f(holds, rate, tokens, bucket_nano, breaker, admitted, refused, succeeded, failed, loans,
-           lost);
+           lost, money);
 }
 
 } // namespace echelon::policy

@@ -28,7 +28,8 @@ struct request_terms {
   /// A fresh id for each further ask. In a cluster what the one before gave back may arrive after
   /// what the next one takes, and must not end it. Null: one id serves for all.
   std::function<hold_id()> next_hold = nullptr;
-  path_id key = 0; ///< The actor of the client's key; 0: it has no limits.
+  path_id key = 0;   ///< The actor of the client's key; 0: it has no limits.
+  money_ask money{}; ///< What the request may cost at most by an estimate.
 };
 
 /// Ask `route.front()` for admission; it passes the request on down the route.
@@ -40,6 +41,7 @@ struct ask_admission {
   std::vector<path_id> closed;  ///< Models of the tier that are open or benched.
   std::vector<path_id> charged; ///< Actors that this request has paid already.
   std::int64_t tokens = 0;
+  money_ask money{};
 };
 
 /// Wait for a permit of `actor`, until `deadline` at most.
@@ -136,6 +138,8 @@ public:
   /// The attempt failed. Its own model must have been told before (see failure_release()).
   [[nodiscard]] action on_failure(const attempt_result& x, time_point now);
   [[nodiscard]] action on_success(std::int64_t tokens, time_point now);
+  /// What an attempt cost, in millionths; before on_success(), on_failure() or abandon().
+  void spend(std::int64_t money) { cost_ += money; }
   /// The client left or the router stops: gives everything back. `sent`: the last attempt that was
   /// to start was sent; else its units go back too.
   void abandon(time_point now, bool sent);
@@ -279,7 +283,8 @@ private:
   std::vector<path_id> saturated_; // In the order in which they were met.
   bool rate_limited_ = false, blocked_ = false;
   path_id blocked_by_ = 0;
-  duration soonest_{}; // Smallest known wait among refusals; 0: none known.
+  std::int64_t cost_ = 0; // What the key's hold has to settle.
+  duration soonest_{};    // Smallest known wait among refusals; 0: none known.
   refusal last_refusal_ = refusal::none;
 
   std::optional<time_point> waiting_since_;

@@ -157,6 +157,7 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
   x.hold = hold_;
   x.route.assign(wanted.begin() + static_cast<std::ptrdiff_t>(common), wanted.end());
   x.tokens = terms_.tokens;
+  x.money = terms_.money;
   x.charged.assign(charged_.begin(), charged_.end());
   x.closed.assign(visits_[index].shut.begin(), visits_[index].shut.end());
   for (const auto& m : here.models) {
@@ -177,7 +178,7 @@ void dispatch::note_refusal(const admission_answer& x, time_point now) {
   if (x.why == refusal::saturated || x.why == refusal::queue_full) {
     if (std::find(saturated_.begin(), saturated_.end(), x.by) == saturated_.end())
       saturated_.push_back(x.by);
-  } else if (x.why == refusal::rate_limited) {
+  } else if (x.why == refusal::rate_limited || x.why == refusal::spent) {
     rate_limited_ = true;
   }
   const auto wait = x.retry_after;

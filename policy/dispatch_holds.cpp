@@ -48,6 +48,8 @@ void dispatch::release_last(outcome result, bool refund, std::int64_t tokens) {
   const auto x = held_.back();
   held_.pop_back();
   release(x.actor, result, refund, tokens, x.hold);
+  // Each hold of the key settles what was spent while it was held.
+  if (x.actor == terms_.key) releases_.back().release.money = std::exchange(cost_, 0);
 }
 
 void dispatch::release_from(std::size_t first, outcome result, bool refund) {

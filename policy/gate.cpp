@@ -14,6 +14,7 @@ std::string_view to_string(refusal x) {
   case refusal::open: return "breaker_open";
   case refusal::benched: return "benched";
   case refusal::unavailable: return "unavailable";
+  case refusal::spent: return "budget_spent";
   }
   return "unknown";
 }
@@ -23,6 +24,7 @@ gate::gate(const gate_settings& settings, time_point now)
       queue_(settings.concurrency ? settings.concurrency->queue_size : 0) {
   if (settings.rate) rate_.emplace(*settings.rate, now);
   if (settings.tokens) tokens_.emplace(*settings.tokens);
+  if (settings.money) money_.emplace(*settings.money);
 }
 
 bool gate::permit_free() const {
@@ -45,6 +47,7 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
     breaker_.report(std::exchange(ticket->second.pass, {}), outcome::neutral, now);
   const auto refuse = [&](refusal why, duration wait) {
     if (has_ticket) holds_.erase(ticket);
+    if (has_ticket && money_) money_->settle(ask.id, 0);
     ++refused_;
     return gate_verdict{why, wait};
   };
@@ -60,6 +63,13 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
     if (const auto wait = tokens_->try_take(ask.id, ask.tokens, now); wait > duration::zero()) {
       if (charge) rate_->refund(ask.id);
       return refuse(refusal::rate_limited, wait);
+    }
+  }
+  if (money_) {
+    if (const auto wait = money_->try_reserve(ask.id, ask.money); wait > duration::zero()) {
+      if (charge) rate_->refund(ask.id);
+      if (reserve) tokens_->refund(ask.id);
+      return refuse(refusal::spent, wait);
     }
   }
   ++admitted_;
@@ -84,6 +94,8 @@ void gate::release(const gate_release& x, time_point now) {
   if (x.bench > duration::zero()) breaker_.bench(now + x.bench);
   queue_.remove(x.id);
   const auto i = holds_.find(x.id);
+  const bool ticket = i != holds_.end() && i->second.ticket;
+  if (money_ && !ticket) money_->settle(x.id, x.refund && x.money < 0 ? 0 : x.money);
   if (i == holds_.end()) {
     if (x.result == outcome::failure) breaker_.report_late_failure(now);
     return;
@@ -133,6 +145,13 @@ void gate::apply(const gate_settings& settings, time_point now) {
   } else {
     tokens_.emplace(*settings.tokens);
   }
+  if (!settings.money) {
+    money_.reset();
+  } else if (money_) {
+    money_->apply(*settings.money);
+  } else {
+    money_.emplace(*settings.money);
+  }
   if (rate_) rate_->set_lent(book_.units(), now);
   if (tokens_) tokens_->set_lent(book_.tokens());
   // Holds that paid a limiter that is gone have nothing to give back.
@@ -149,6 +168,7 @@ gate_memory gate::save(time_point now) const {
         {id, h.ticket, h.charged, h.tokens, h.pass.probe, h.pass.epoch, (now - h.since).count()});
   if (rate_) rate_->save(x, now);
   if (tokens_) x.tokens = tokens_->save(now);
+  if (money_) x.money = money_->save();
   x.breaker = breaker_.save(now);
   x.admitted = admitted_;
   x.refused = refused_;
@@ -169,6 +189,7 @@ void gate::load(const gate_memory& x, time_point now) {
                     now - duration{h.age_ns}};
   if (rate_) rate_->load(x, now);
   if (tokens_) tokens_->load(x.tokens, now);
+  if (money_) money_->load(x.money);
   breaker_.load(x.breaker, now);
   admitted_ = x.admitted;
   refused_ = x.refused;
@@ -230,6 +251,12 @@ gate_snapshot gate::snapshot(time_point now) const {
   if (tokens_) {
     x.tokens_used = tokens_->used(now) - book_.idle_tokens();
     x.tokens_limit = tokens_->limit();
+  }
+  if (money_) {
+    x.money = money_->settings();
+    x.spent_today = money_->today();
+    x.spent_month = money_->month();
+    x.reserved = money_->reserved();
   }
   x.breaker = breaker_.state(now);
   x.failures = breaker_.failures();

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "policy/breaker.hpp"
+#include "policy/budget.hpp"
 #include "policy/limiter.hpp"
 #include "policy/loans.hpp"
 #include "policy/queue.hpp"
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +23,7 @@ enum class refusal : std::uint8_t {
   open,         ///< The breaker is open.
   benched,      ///< The member asked to be left alone (429), or its key is dead.
   unavailable,  ///< The actor is gone or has never heard of the target.
+  spent,        ///< The money of the day or the month is.
 };
 [[nodiscard]] std::string_view to_string(refusal x);
 
@@ -35,6 +38,7 @@ struct gate_ask {
   hold_id id = 0;
   bool charge = true;      ///< Take a rate unit (false: this request has paid already).
   std::int64_t tokens = 0; ///< LLM tokens to reserve where tokens are limited.
+  money_ask money{};       ///< To reserve where money is limited.
 };
 
 /// How a hold ends.
@@ -44,6 +48,7 @@ struct gate_release {
   bool refund = false;      ///< The attempt never started: rate units go back.
   std::int64_t tokens = -1; ///< Really used; -1: unknown, the reserve stands.
   duration bench{};         ///< > 0: let nobody in for so long.
+  std::int64_t money = -1;  ///< Really spent, in millionths; -1: unknown, the reserve stands.
 };
 
 /// What one borrower has of an actor's budget, as last told.
@@ -61,6 +66,8 @@ struct gate_snapshot {
   std::int64_t waiting = 0, queue_size = 0;
   std::int64_t rate_available = -1, rate_limit = -1;
   std::int64_t tokens_used = -1, tokens_limit = -1;
+  std::int64_t spent_today = 0, spent_month = 0, reserved = 0; ///< Money.
+  std::optional<budget_settings> money;
   breaker_state breaker = breaker_state::closed;
   std::int64_t failures = 0;
   duration breaker_wait{};
@@ -154,6 +161,7 @@ private:
   admission_queue queue_;
   std::optional<rate_limiter> rate_;
   std::optional<sliding_window> tokens_;
+  std::optional<budget> money_;
   std::unordered_map<hold_id, hold> holds_;
   loan_book book_;
   duration grace_{std::chrono::seconds{120}};

@@ -33,6 +33,19 @@ struct breaker_memory {
   bool operator==(const breaker_memory&) const = default;
 };
 
+struct reserve_memory {
+  std::uint64_t id = 0;
+  std::int64_t money = 0; ///< Millionths.
+  bool operator==(const reserve_memory&) const = default;
+};
+
+struct budget_memory {
+  std::int64_t day = 0; ///< Since 1970; 0: no budget.
+  std::int64_t today = 0, month = 0;
+  std::vector<reserve_memory> holds;
+  bool operator==(const budget_memory&) const = default;
+};
+
 struct gate_memory {
   std::vector<hold_memory> holds;
   std::vector<spent_memory> rate, tokens; ///< Oldest first.
@@ -41,6 +54,7 @@ struct gate_memory {
   std::int64_t admitted = 0, refused = 0, succeeded = 0, failed = 0;
   std::vector<loan_memory> loans;
   std::vector<lost_permits> lost;
+  budget_memory money;
   bool operator==(const gate_memory&) const = default;
 };
 

@@ -59,11 +59,18 @@ struct retry_budget_settings {
   bool operator==(const retry_budget_settings&) const = default;
 };
 
+/// Money in a day and in a month of the calendar, UTC, in millionths; 0: not limited.
+struct budget_settings {
+  std::int64_t per_day = 0, per_month = 0;
+  bool operator==(const budget_settings&) const = default;
+};
+
 /// All that one level's gate holds. Absent: not limited in that way.
 struct gate_settings {
   std::optional<concurrency_settings> concurrency;
   std::optional<rate_settings> rate;             ///< In requests or attempts, by level.
   std::optional<sliding_window_settings> tokens; ///< In LLM tokens (`tpm_limit`); window 60 s.
+  std::optional<budget_settings> money;
   breaker_settings breaker;
   bool operator==(const gate_settings&) const = default;
 };

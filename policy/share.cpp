@@ -41,6 +41,11 @@ topology_ptr scaled(const topology_ptr& x, share part) {
     }
     if (gate.rate) std::visit(scale, *gate.rate);
     if (gate.tokens) scale(*gate.tokens);
+    if (gate.money) {
+      // A budget of 0 would be none.
+      for (auto* limit : {&gate.money->per_day, &gate.money->per_month})
+        if (*limit > 0) *limit = std::max<std::int64_t>(1, part_of(*limit, part));
+    }
   }
   return result;
 }

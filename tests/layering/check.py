@@ -14,10 +14,11 @@ ALLOWED = {
     "actors": {"policy", "messages", "config"},
     "providers": {"actors", "policy", "messages", "config"},
     "cluster": {"actors", "policy", "messages", "config"},
-    "engine": {"cluster", "providers", "actors", "policy", "messages", "config"},
-    "gateway": {"engine", "cluster", "providers", "actors", "policy", "messages", "config"},
-    "api": {"engine", "cluster", "providers", "actors", "policy", "messages", "config"},
-    "cli": {"gateway", "api", "engine", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "accounts": {"policy", "config"},
+    "engine": {"accounts", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "gateway": {"engine", "accounts", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "api": {"engine", "accounts", "cluster", "providers", "actors", "policy", "messages", "config"},
+    "cli": {"gateway", "api", "engine", "accounts", "cluster", "providers", "actors", "policy", "messages", "config"},
 }
 # Folder -> libraries that no file of it may include.
 FORBIDDEN_LIBRARIES = {

@@ -40,7 +40,7 @@ class Nodes:
 
     def place(self, name):
         """How and where this node is started, as arguments of Case.serve."""
-        return {"args": ("--node", name, "--cluster-listen", f"127.0.0.1:{self.ports[name]}")}
+        return {"args": ("--node", name, "--cluster-listen", f"127.0.0.1:{self.ports[name]}"), "env": {"NODE": name}}
 
     def state(self, name):
         return self[name].get("/admin/state").json()
