@@ -91,6 +91,8 @@ class Packages(unittest.TestCase):
         machine.install(self.debs["echelon"])
         said = run(machine.path("/usr/bin/echelon"), "--version").stdout
         self.assertTrue(said.startswith(f"echelon {self.field('echelon', 'Version').removesuffix('-1')} ("), said)
+        for path in ("man/man1/echelon.1", "bash-completion/completions/echelon", "doc/echelon/docs/operations.md"):
+            self.assertTrue(list(machine.path("/usr/share").glob(path + "*")), path)
         if machine.is_root:
             user = machine.user("echelon")
             self.assertEqual(user[6], "/usr/sbin/nologin")
