@@ -5,7 +5,6 @@ ECHELON_WRITE_DOCS=1 puts what came in the place of what was expected.
 import os
 import pathlib
 import re
-import shlex
 import tempfile
 import unittest
 
@@ -82,7 +81,7 @@ def commands():
         text = page.read_text().replace("\\\n", " ").replace("\n> ", " ")
         for line in re.findall(r"^(?:\$ |sudo )?(?:\S*/)?(echelon [a-z].*)$|`(echelon [a-z][^`]*)`", text, re.M):
             shown = re.split(r" #|[|;&>]", line[0] or line[1])[0]
-            yield page, shlex.split(re.sub(r"\.\.\.|['\"]", " ", shown))
+            yield page, re.sub(r"\.\.\.|['\"\\\\]", " ", shown).split()
 
 
 class Commands(unittest.TestCase):
