@@ -6,7 +6,7 @@ import threading
 import time
 
 from harness import client, steps
-from harness.case import main
+from harness.case import SLACK, main
 from harness.nodes import Cluster
 from harness.postgres import Postgres
 
@@ -32,16 +32,16 @@ class Accounts(Cluster):
         self.assertEqual(made.status, 201, made)
         return bearer(made.json()["key"])
 
-    def everywhere(self, nodes, headers, status, seconds=1.0):
-        """Every node answers so within this time, and its load's allowance."""
+    def everywhere(self, nodes, headers, status, seconds=20.0):
+        """Every node answers so within this time."""
         def all_do():
             return all(r.chat(headers=headers).status == status for r in nodes.running.values())
-        self.assertTrue(client.until(all_do, seconds + 0.5, 0.02))
+        self.assertTrue(client.until(all_do, seconds, 0.02))
 
     def stored(self):
         return int(self.postgres.sql("SELECT count(*) FROM echelon_usage", check=False) or -1)
 
-    def assertStored(self, expected, seconds=20):
+    def assertStored(self, expected, seconds=60):
         client.until(lambda: self.stored() >= expected, seconds, 0.1)
         self.assertEqual(self.stored(), expected)
 
@@ -52,7 +52,8 @@ class Accounts(Cluster):
         self.everywhere(nodes, headers, 200)
         gone = client.request(nodes["b"].url, "DELETE", "/admin/keys/k")
         self.assertEqual(gone.status, 200, gone)
-        self.everywhere(nodes, headers, 401)
+        # A second, and what a busy machine may take for asking.
+        self.everywhere(nodes, headers, 401, 1.0 + 4 * SLACK)
 
     def test_limits_of_a_stored_key_are_exact_over_three_nodes(self):
         u = self.upstream(steps.after(0.02, steps.ok()))
@@ -87,7 +88,7 @@ class Accounts(Cluster):
 
         def more(count):
             goal = answered[0] + count
-            self.assertTrue(client.until(lambda: answered[0] >= goal, 30, 0.02), "nobody is answered")
+            self.assertTrue(client.until(lambda: answered[0] >= goal, 60, 0.02), "nobody is answered")
         try:
             for _ in range(2):
                 more(150)
@@ -108,7 +109,7 @@ class Accounts(Cluster):
                 self.assertIsNone(result)
         nodes.start("c")  # It takes what it had written to the store.
         # Each answer was counted, and nothing that did not reach the upstream.
-        client.until(lambda: self.stored() >= len(u.hits), 20, 0.1)
+        client.until(lambda: self.stored() >= len(u.hits), 60, 0.1)
         stored = self.stored()
         self.assertGreaterEqual(stored, answered[0])
         self.assertLessEqual(stored, len(u.hits))

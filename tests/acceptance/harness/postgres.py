@@ -44,7 +44,7 @@ class Postgres:
         self.process = subprocess.Popen(
             [self.bin / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, start_new_session=True, **self.user)
-        if not client.until(lambda: self.sql("SELECT 1", check=False) == "1", 30):
+        if not client.until(lambda: self.sql("SELECT 1", check=False) == "1", 60):
             raise RuntimeError("PostgreSQL did not start")
 
     def kill(self):
