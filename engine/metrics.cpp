@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <optional>
+
 namespace echelon::engine {
 
 using namespace prometheus;
@@ -18,6 +20,100 @@ Family<Counter>& counters(Registry& in, const char* name, const char* help) {
 
 Family<Histogram>& histograms(Registry& in, const char* name, const char* help) {
   return BuildHistogram().Name(name).Help(help).Register(in);
+}
+
+using messages::actor_state;
+
+double known(std::int64_t x) {
+  return static_cast<double>(x);
+}
+
+/// A gauge of each actor. Nothing: the actor has no such thing.
+struct actor_gauge {
+  const char* name;
+  const char* help;
+  std::optional<double> (*value)(const actor_state&);
+};
+
+std::optional<double> limit(std::int64_t x) {
+  return x < 0 ? std::nullopt : std::optional{known(x)};
+}
+
+constexpr actor_gauge actor_gauges[] = {
+    {"echelon_permits_used", "Permits held, by actor.",
+     [](const actor_state& x) { return std::optional{known(x.permits_used)}; }},
+    {"echelon_permits_limit", "Permits there are.",
+     [](const actor_state& x) { return limit(x.permits_limit); }},
+    {"echelon_queue_length", "Requests waiting.",
+     [](const actor_state& x) { return std::optional{known(x.waiting)}; }},
+    {"echelon_queue_size", "Requests that may wait.",
+     [](const actor_state& x) { return std::optional{known(x.queue_size)}; }},
+    {"echelon_rate_available", "Rate units left.",
+     [](const actor_state& x) { return limit(x.rate_available); }},
+    {"echelon_rate_limit", "Rate units there are.",
+     [](const actor_state& x) { return limit(x.rate_limit); }},
+    {"echelon_tokens_window_used", "LLM tokens used in the window of an actor's limit.",
+     [](const actor_state& x) {
+       return x.tokens_limit < 0 ? std::nullopt : std::optional{known(x.tokens_used)};
+     }},
+    {"echelon_tokens_window_limit", "LLM tokens there are in a window.",
+     [](const actor_state& x) { return limit(x.tokens_limit); }},
+    {"echelon_breaker_state", "0 closed, 1 half-open, 2 open or benched.",
+     [](const actor_state& x) {
+       return std::optional{x.benched || x.breaker == "open" ? 2.0
+                            : x.breaker == "half_open"       ? 1.0
+                                                             : 0.0};
+     }},
+    {"echelon_actor_restarts", "Restarts.",
+     [](const actor_state& x) { return std::optional{known(x.restarts)}; }},
+};
+
+/// A gauge of what an actor has lent to a node. Nothing: the actor has no such limit.
+struct loan_gauge {
+  const char* name;
+  const char* help;
+  std::optional<double> (*value)(const actor_state&, const messages::loan_state&);
+};
+
+constexpr loan_gauge loan_gauges[] = {
+    {"echelon_lent_permits", "Permits lent to a node.",
+     [](const actor_state& x, const messages::loan_state& l) {
+       return x.permits_limit < 0 ? std::nullopt : std::optional{known(l.permits)};
+     }},
+    {"echelon_lent_rate", "Rate units lent to a node and not used.",
+     [](const actor_state& x, const messages::loan_state& l) {
+       return x.rate_limit < 0 ? std::nullopt : std::optional{known(l.units)};
+     }},
+    {"echelon_lent_tokens", "LLM tokens lent to a node and not used.",
+     [](const actor_state& x, const messages::loan_state& l) {
+       return x.tokens_limit < 0 ? std::nullopt : std::optional{known(l.tokens)};
+     }},
+};
+
+void add_actors(Registry& to, const std::vector<actor_state>& actors) {
+  for (const auto& gauge : actor_gauges) {
+    auto& family = BuildGauge().Name(gauge.name).Help(gauge.help).Register(to);
+    for (const auto& x : actors)
+      if (const auto value = gauge.value(x)) family.Add({{"actor", x.path}}).Set(*value);
+  }
+  for (const auto& gauge : loan_gauges) {
+    auto& family = BuildGauge().Name(gauge.name).Help(gauge.help).Register(to);
+    for (const auto& x : actors)
+      for (const auto& l : x.loans)
+        if (const auto value = gauge.value(x, l))
+          family.Add({{"actor", x.path}, {"node", l.node}}).Set(*value);
+  }
+  auto& totals = BuildCounter()
+                     .Name("echelon_actor_requests_total")
+                     .Help("Requests by actor: admitted, refused, succeeded, failed.")
+                     .Register(to);
+  for (const auto& x : actors)
+    for (const auto& [result, n] : {std::pair{"admitted", x.admitted},
+                                    {"refused", x.refused},
+                                    {"succeeded", x.succeeded},
+                                    {"failed", x.failed}})
+      totals.Add({{"actor", x.path}, {"result", result}})
+          .Increment(known(static_cast<std::int64_t>(n)));
 }
 
 } // namespace
@@ -145,72 +241,7 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors, std:
     by.Add({{"way", "leased"}}).Increment(static_cast<double>(admissions->leased));
     by.Add({{"way", "remote"}}).Increment(static_cast<double>(admissions->remote));
   }
-  auto& lent_permits =
-      BuildGauge().Name("echelon_lent_permits").Help("Permits lent to a node.").Register(live);
-  auto& lent_units = BuildGauge()
-                         .Name("echelon_lent_rate")
-                         .Help("Rate units lent to a node and not used.")
-                         .Register(live);
-  auto& lent_tokens = BuildGauge()
-                          .Name("echelon_lent_tokens")
-                          .Help("LLM tokens lent to a node and not used.")
-                          .Register(live);
-  auto& permits =
-      BuildGauge().Name("echelon_permits_used").Help("Permits held, by actor.").Register(live);
-  auto& limit =
-      BuildGauge().Name("echelon_permits_limit").Help("Permits there are.").Register(live);
-  auto& waiting =
-      BuildGauge().Name("echelon_queue_length").Help("Requests waiting.").Register(live);
-  auto& rate = BuildGauge().Name("echelon_rate_available").Help("Rate units left.").Register(live);
-  auto& breaker = BuildGauge()
-                      .Name("echelon_breaker_state")
-                      .Help("0 closed, 1 half-open, 2 open or benched.")
-                      .Register(live);
-  auto& restarts = BuildGauge().Name("echelon_actor_restarts").Help("Restarts.").Register(live);
-  auto& queue_size =
-      BuildGauge().Name("echelon_queue_size").Help("Requests that may wait.").Register(live);
-  auto& rate_limit =
-      BuildGauge().Name("echelon_rate_limit").Help("Rate units there are.").Register(live);
-  auto& tokens_used = BuildGauge()
-                          .Name("echelon_tokens_window_used")
-                          .Help("LLM tokens used in the window of an actor's limit.")
-                          .Register(live);
-  auto& tokens_limit = BuildGauge()
-                           .Name("echelon_tokens_window_limit")
-                           .Help("LLM tokens there are in a window.")
-                           .Register(live);
-  auto& totals = BuildCounter()
-                     .Name("echelon_actor_requests_total")
-                     .Help("Requests by actor: admitted, refused, succeeded, failed.")
-                     .Register(live);
-  for (const auto& x : actors) {
-    for (const auto& [result, n] : {std::pair{"admitted", x.admitted},
-                                    {"refused", x.refused},
-                                    {"succeeded", x.succeeded},
-                                    {"failed", x.failed}})
-      totals.Add({{"actor", x.path}, {"result", result}}).Increment(static_cast<double>(n));
-    queue_size.Add({{"actor", x.path}}).Set(static_cast<double>(x.queue_size));
-    if (x.rate_limit >= 0)
-      rate_limit.Add({{"actor", x.path}}).Set(static_cast<double>(x.rate_limit));
-    if (x.tokens_limit >= 0) {
-      tokens_used.Add({{"actor", x.path}}).Set(static_cast<double>(x.tokens_used));
-      tokens_limit.Add({{"actor", x.path}}).Set(static_cast<double>(x.tokens_limit));
-    }
-    const Labels actor{{"actor", x.path}};
-    permits.Add(actor).Set(static_cast<double>(x.permits_used));
-    if (x.permits_limit >= 0) limit.Add(actor).Set(static_cast<double>(x.permits_limit));
-    waiting.Add(actor).Set(static_cast<double>(x.waiting));
-    if (x.rate_available >= 0) rate.Add(actor).Set(static_cast<double>(x.rate_available));
-    const double state = x.benched || x.breaker == "open" ? 2 : x.breaker == "half_open" ? 1 : 0;
-    breaker.Add(actor).Set(state);
-    restarts.Add(actor).Set(x.restarts);
-    for (const auto& l : x.loans) {
-      const Labels borrower{{"actor", x.path}, {"node", l.node}};
-      if (x.permits_limit >= 0) lent_permits.Add(borrower).Set(static_cast<double>(l.permits));
-      if (x.tokens_limit >= 0) lent_tokens.Add(borrower).Set(static_cast<double>(l.tokens));
-      if (x.rate_limit >= 0) lent_units.Add(borrower).Set(static_cast<double>(l.units));
-    }
-  }
+  add_actors(live, actors);
   const TextSerializer serializer;
   return serializer.Serialize(impl_->registry.Collect()) + serializer.Serialize(live.Collect());
 }

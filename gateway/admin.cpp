@@ -141,7 +141,7 @@ asio::awaitable<bool> serve_kill(router& of, connection& client, std::string_vie
 asio::awaitable<bool> serve_admin(router& of, connection& client, const http_message& m) {
   const std::string_view target{m.target().data(), m.target().size()};
   const auto path = target.substr(0, target.find('?'));
-  const bool get = m.method() == http::verb::get;
+  const bool get = m.method() == http::verb::get || m.method() == http::verb::head;
   const bool post = m.method() == http::verb::post;
   if (path == "/healthz" && get) {
     const json body{{"status", "ok"}};

@@ -51,6 +51,7 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", content_type, body.size());
   to.head_sent = true;
   to.status = status;
+  if (to.bodiless) body = {};
   to.sent += body.size();
   to.stream.expires_after(to.write_limit);
   const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};

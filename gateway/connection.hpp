@@ -26,7 +26,19 @@ using header_fields = std::vector<std::pair<std::string, std::string>>;
 
 class front_load;
 
-struct connection {
+/// Of the request being answered.
+struct request_state {
+  bool http_1_0 = false;
+  bool keep_alive = true;              ///< The connection may serve another request.
+  bool head_sent = false;              ///< Status and headers of the answer are out.
+  bool chunked = false;                ///< A stream is being written in chunks.
+  bool bodiless = false;               ///< HEAD: an answer's body would be read as the next answer.
+  int status = 0;                      ///< Of the answer; 0: none has begun.
+  std::uint64_t sent = 0;              ///< Bytes of its body.
+  engine::observation* seen = nullptr; ///< Null: nobody looks.
+};
+
+struct connection : request_state {
   /// A context: the client speaks TLS.
   connection(boost::asio::ip::tcp::socket socket, client_stream::context_ptr context,
              front_load& shared)
@@ -38,14 +50,7 @@ struct connection {
   bool loopback = false; ///< The client is on this machine.
   bool used = false;     ///< A request has been answered on it.
   std::chrono::nanoseconds write_limit = std::chrono::seconds{60}; ///< server.write_timeout
-  // Of the request being answered:
-  bool http_1_0 = false;
-  bool keep_alive = true;              ///< The connection may serve another request.
-  bool head_sent = false;              ///< Status and headers of the answer are out.
-  bool chunked = false;                ///< A stream is being written in chunks.
-  int status = 0;                      ///< Of the answer; 0: none has begun.
-  std::uint64_t sent = 0;              ///< Bytes of its body.
-  engine::observation* seen = nullptr; ///< Null: nobody looks.
+  void next_request() { static_cast<request_state&>(*this) = {}; }
 };
 
 /// A whole answer. Adds Content-Length, Content-Type, Date-less minimal framing and Connection.

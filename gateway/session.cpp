@@ -6,6 +6,7 @@
 #include "gateway/front_load.hpp"
 #include "gateway/http_recipient.hpp"
 #include "gateway/observed_request.hpp"
+#include "gateway/paths.hpp"
 #include "gateway/request_options.hpp"
 #include "providers/json_read.hpp"
 
@@ -211,10 +212,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   client.write_limit = server.write_timeout;
   parser.body_limit(server.max_body_bytes);
   error_code error;
-  client.head_sent = client.chunked = client.http_1_0 = false;
-  client.status = 0;
-  client.sent = 0;
-  client.keep_alive = true;
+  client.next_request();
   client.stream.expires_after(server.header_timeout);
   co_await http::async_read_header(client.stream, client.buffer, parser,
                                    asio::redirect_error(asio::use_awaitable, error));
@@ -232,17 +230,16 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   const std::string path{head.target().data(), head.target().size()};
   const auto bare = path.substr(0, path.find('?'));
   const auto* api = front_of(bare);
-  const bool post = head.method() == http::verb::post;
+  const auto verb = head.method_string();
+  const std::string method{verb.data(), verb.size()};
+  client.bodiless = head.method() == http::verb::head;
+  const auto methods = api != nullptr ? std::string_view{"POST"} : methods_of(bare);
   std::optional<observed_request> seen;
-  if (api != nullptr)
-    seen.emplace(of, client, head, bare,
-                 std::string{head.method_string().data(), head.method_string().size()});
+  if (api != nullptr) seen.emplace(of, client, head, bare, method);
   std::optional<api_error> refused;
-  if (api != nullptr && !post) {
-    refused = {405, "Use POST.", "invalid_request_error", "method_not_allowed", ""};
-  } else if (api == nullptr && head.method() == http::verb::head) {
-    // An answer's body, which is none to HEAD, would be read as the head of the next answer.
-    refused = {405, "Use GET.", "invalid_request_error", "method_not_allowed", ""};
+  if (!methods.empty() && !allows(methods, method)) {
+    refused = {405, fmt::format("Use {}.", methods), "invalid_request_error", "method_not_allowed",
+               ""};
   } else if (api != nullptr) {
     std::optional<std::uint64_t> length;
     if (const auto n = parser.content_length()) length = *n;
@@ -271,7 +268,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
     client.keep_alive = false; // The body stays unread.
     header_fields more;
     if (refused->status == 401) more.emplace_back("WWW-Authenticate", "Bearer");
-    if (refused->status == 405) more.emplace_back("Allow", api != nullptr ? "POST" : "GET");
+    if (refused->status == 405) more.emplace_back("Allow", std::string{methods});
     co_await refuse(client, api != nullptr ? *api : openai_chat_front(), *refused, std::move(more));
     co_await linger(client);
     co_return false;

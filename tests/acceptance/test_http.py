@@ -125,13 +125,32 @@ class BadInput(Case):
         self.assertError(reply, 405)
         self.assertIn("POST", reply.header("allow") or "")
 
-    def test_HEAD_leaves_nothing_that_could_be_read_as_the_next_answer(self):
-        for path in ("/healthz", "/v1/models", "/admin/state", "/v1/chat/completions", "/v1/nope"):
-            with self.subTest(path), client.Connection(self.router.url) as c:
-                c.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    def test_HEAD_is_answered_as_GET_without_a_body(self):
+        with client.Connection(self.router.url) as c:
+            for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/v1/models", 200), ("/admin/state", 200),
+                                 ("/dashboard", 200), ("/v1/nope", 404)):
+                with self.subTest(path):
+                    c.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    reply = c.head()
+                    self.assertEqual(reply.status, status)
+                    self.assertGreater(int(reply.header("content-length")), 0)
+            # Nothing of those could be read as this one's answer.
+            c.send("GET", "/healthz")
+            self.assertEqual(c.rest(c.head()).json(), {"status": "ok"})
+
+    def test_a_wrong_method_is_405_and_says_the_right_ones(self):
+        for method, path, allow in (("HEAD", "/v1/chat/completions", "POST"), ("HEAD", "/admin/events", "GET"), ("HEAD", "/admin/reload", "POST"),
+                                    ("POST", "/healthz", "GET, HEAD"), ("DELETE", "/readyz", "GET, HEAD"), ("PUT", "/metrics", "GET, HEAD"),
+                                    ("POST", "/admin/state", "GET, HEAD"), ("POST", "/admin/requests/x", "GET, HEAD"),
+                                    ("POST", "/admin/explain/g", "GET, HEAD"), ("GET", "/admin/reload", "POST"), ("GET", "/admin/drain", "POST"),
+                                    ("GET", "/admin/actors/model/m1/kill", "POST"), ("POST", "/v1/models", "GET, HEAD"),
+                                    ("POST", "/dashboard/main.js", "GET, HEAD")):
+            with self.subTest(method=method, path=path), client.Connection(self.router.url) as c:
+                c.raw(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
                 reply = c.head()
-                self.assertEqual((reply.status, reply.header("connection")), (405, "close"))
-                self.assertTrue(reply.header("allow"))
+                self.assertEqual((reply.status, reply.header("allow"), reply.header("connection")), (405, allow, "close"))
+                rest = c.reader.read()
+                self.assertEqual(rest == b"", method == "HEAD")
 
     def test_a_fallback_header_that_names_nothing_is_400_or_404(self):
         reply = self.router.chat(headers=[("x-echelon-fallback-groups", "nope.echelon1")])
