@@ -199,7 +199,8 @@ asio::awaitable<void> upstream_attempt::read_plain(const providers::adapter& wir
   if (plain.is_object() && plain.value("created", 1) == 0)
     plain["created"] = unix_seconds(terms_.wall);
   usage_ = reply.usage;
-  if (!terms_.span_id.empty()) note(plain);
+  // What goes on as it was written has been read for nothing else.
+  if (!terms_.span_id.empty()) note(plain_text.empty() ? plain : providers::parse_json(plain_text));
 }
 
 /// Keeps what a span tells of an answer, or of a chunk of it.
