@@ -27,6 +27,9 @@ constexpr known_path paths[] = {
     {"/admin/reload", "POST"},
     {"/admin/drain", "POST"},
     {"/admin/actors/", "POST", true},
+    {"/admin/usage", "GET"},
+    {"/admin/keys", "GET, POST"},
+    {"/admin/keys/", "DELETE", true},
 };
 
 } // namespace
