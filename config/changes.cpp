@@ -143,6 +143,7 @@ config_changes compare(const RouterConfig& before, const policy::topology& from,
   for (const auto& [name, model] : after.models)
     if (const auto old = before.models.find(name); old != before.models.end())
       note(x.changed, "model " + name, of_model(old->second), of_model(model));
+  if (before.logs != after.logs) x.changed.push_back("logs: other files or other contents");
   if (before.traces != after.traces)
     x.changed.push_back(std::string{"telemetry.traces: "}
                         + (!after.traces.on()   ? "off"

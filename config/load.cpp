@@ -29,6 +29,7 @@ constexpr std::pair<const char*, section_reader> sections[] = {
     {"auth", read_auth},
     {"cluster", read_cluster},
     {"telemetry", read_telemetry},
+    {"logs", read_logs},
 };
 
 /// Sections that hold named things: several files may each bring some.

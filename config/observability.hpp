@@ -23,4 +23,12 @@ struct traces_config {
   bool operator==(const traces_config&) const = default;
 };
 
+/// `logs`: files of JSON lines, or `stdout`. Empty: there is none.
+struct logs_config {
+  std::string access;   ///< A line for each request.
+  std::string audit;    ///< A line for each thing that an administrator did, or was refused.
+  bool prompts = false; ///< The access log holds what clients ask.
+  bool operator==(const logs_config&) const = default;
+};
+
 } // namespace echelon::config

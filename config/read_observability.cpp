@@ -1,4 +1,4 @@
-// telemetry.
+// telemetry and logs.
 #include "config/sections.hpp"
 #include "config/url.hpp"
 
@@ -49,6 +49,17 @@ void read_traces(loading& x, const yaml_ptr& node) {
 void read_telemetry(loading& x, const yaml_ptr& node) {
   map_reader in{node, "telemetry", telemetry_schema(), x.out};
   if (const auto traces = in.take("traces")) read_traces(x, traces);
+  in.finish();
+}
+
+void read_logs(loading& x, const yaml_ptr& node) {
+  map_reader in{node, "logs", logs_schema(), x.out};
+  auto& to = x.config.logs;
+  to.access = in.expanded("access", x.env, x.simulate).value_or("");
+  to.audit = in.expanded("audit", x.env, x.simulate).value_or("");
+  to.prompts = in.boolean("prompts").value_or(false);
+  if (!to.access.empty() && to.access == to.audit && to.access != "stdout")
+    x.out.error(in.where("audit"), "same-file", "logs.audit must be another file than logs.access");
   in.finish();
 }
 

@@ -251,6 +251,7 @@ struct RouterConfig {
   server_config server;
   auth_config auth;
   traces_config traces;
+  logs_config logs;
   std::optional<cluster_config> cluster;                ///< Absent: one node by itself.
   std::shared_ptr<const failure_classifier> classifier; ///< Of a host program; null: none.
 

@@ -88,6 +88,7 @@ struct section {
 [[nodiscard]] const section& tls_schema();
 [[nodiscard]] const section& telemetry_schema();
 [[nodiscard]] const section& traces_schema();
+[[nodiscard]] const section& logs_schema();
 
 /// A map whose names are free and whose values are texts.
 [[nodiscard]] const section& free_names();

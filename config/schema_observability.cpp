@@ -57,4 +57,23 @@ const section& traces_schema() {
   return x;
 }
 
+const section& logs_schema() {
+  static const section x{
+      "logs",
+      {
+          {.name = "access",
+           .about = "file that gets a JSON line for each request, or `stdout`",
+           .expands = true},
+          {.name = "audit",
+           .about = "file that gets a JSON line for each change by an administrator, and for each "
+                    "attempt that was refused, or `stdout`",
+           .expands = true},
+          {.name = "prompts",
+           .kind = flag,
+           .about = "the access log holds what clients ask, word by word",
+           .preset = "false"},
+      }};
+  return x;
+}
+
 } // namespace echelon::config

@@ -53,6 +53,10 @@ const section& root_schema() {
            .kind = map,
            .about = "traces of requests",
            .inner = &telemetry_schema()},
+          {.name = "logs",
+           .kind = map,
+           .about = "requests and administration, line by line",
+           .inner = &logs_schema()},
       }};
   return x;
 }

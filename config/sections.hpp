@@ -77,6 +77,7 @@ void read_store(loading& x, map_reader& auth);
 void link_clients(loading& x);
 void read_cluster(loading& x, const yaml_ptr& node);
 void read_telemetry(loading& x, const yaml_ptr& node);
+void read_logs(loading& x, const yaml_ptr& node);
 
 /// Reads the values of a tier_parameters; unset ones stay.
 void read_parameters(map_reader& from, tier_parameters& to);

@@ -236,9 +236,11 @@ asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
   state->timer = nullptr;
   if (!state->why) router_.hierarchy().forget(token);
   const auto why = state->why.value_or(policy::refusal::saturated);
-  if (auto* to = trace())
-    to->add(wait_span(*to, config_->topology->path(x.actor), begun,
-                      why == policy::refusal::none ? "turn" : to_string(why)));
+  const auto actor = config_->topology->path(x.actor);
+  const auto ended = why == policy::refusal::none ? "turn" : to_string(why);
+  router_.counters().wait(actor, ended,
+                          std::chrono::duration<double>(clock::now() - begun).count());
+  if (auto* to = trace()) to->add(wait_span(*to, actor, begun, ended));
   co_return why;
 }
 
@@ -303,6 +305,7 @@ void call::tell(const decision_record& x) {
   to.target = x.target;
   to.route = x.route;
   to.outcome = x.outcome;
+  to.status = x.status;
   to.stream = x.stream;
   to.attempts = x.attempts;
   to.queued = x.queued;

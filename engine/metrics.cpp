@@ -134,6 +134,11 @@ struct metrics::impl {
       histograms(registry, "echelon_queue_wait_seconds", "Time that requests waited for a permit."),
       {"target"},
       seconds};
+  labelled_metrics<Histogram> waits{
+      histograms(registry, "echelon_actor_wait_seconds",
+                 "Time that requests waited in an actor's queue, by how the wait ended."),
+      {"actor", "result"},
+      seconds};
   labelled_metrics<Counter> attempts{
       counters(registry, "echelon_attempts_total", "Attempts at upstreams by model and outcome."),
       {"model", "outcome"}};
@@ -167,6 +172,12 @@ struct metrics::impl {
                                            "Spans of traces: sent, dropped (the queue was full), "
                                            "or failed (the collector did not take them)."),
                                   {"result"}};
+  labelled_metrics<Counter> lines{
+      counters(
+          registry, "echelon_log_lines_total",
+          "Lines of the access and audit logs: written, dropped (the queue was full), or failed "
+          "(the file did not take them)."),
+      {"log", "result"}};
   labelled_metrics<Counter> health{counters(registry, "echelon_health_checks_total",
                                             "Active checks of ejected pool members by result."),
                                    {"pool", "result"}};
@@ -179,6 +190,10 @@ void metrics::request(std::string_view target, int status, double seconds, doubl
   impl_->requests.at({target, std::to_string(status)}).Increment();
   impl_->duration.at({target}).Observe(seconds);
   if (queued_seconds > 0) impl_->queued.at({target}).Observe(queued_seconds);
+}
+
+void metrics::wait(std::string_view actor, std::string_view result, double seconds) {
+  impl_->waits.at({actor, result}).Observe(seconds);
 }
 
 void metrics::attempt(std::string_view model, std::string_view outcome, double seconds) {
@@ -210,6 +225,10 @@ void metrics::cost(std::string_view model, double money) {
 
 void metrics::spans(std::string_view result, std::size_t n) {
   impl_->spans.at({result}).Increment(static_cast<double>(n));
+}
+
+void metrics::lines(std::string_view log, std::string_view result, std::size_t n) {
+  impl_->lines.at({log, result}).Increment(static_cast<double>(n));
 }
 
 void metrics::health_check(std::string_view pool, bool healthy) {

@@ -17,6 +17,8 @@ public:
   metrics();
   ~metrics();
   void request(std::string_view target, int status, double seconds, double queued_seconds);
+  /// A wait in the queue of `actor` (a path) has ended; `result`: `turn`, or a refusal.
+  void wait(std::string_view actor, std::string_view result, double seconds);
   void attempt(std::string_view model, std::string_view outcome, double seconds);
   void first_content(std::string_view model, double seconds);
   void tokens(std::string_view model, std::int64_t prompt, std::int64_t completion);
@@ -28,6 +30,8 @@ public:
   void cost(std::string_view model, double money);
   /// What became of `n` spans: `sent`, `dropped` or `failed`.
   void spans(std::string_view result, std::size_t n);
+  /// What became of `n` lines of a log: `written`, `dropped` or `failed`.
+  void lines(std::string_view log, std::string_view result, std::size_t n);
   void health_check(std::string_view pool, bool healthy);
   /// The exposition text, with the state of every actor added, and in a cluster with what the
   /// admissions of this node took.

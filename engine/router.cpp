@@ -2,6 +2,7 @@
 
 #include "config/topology.hpp"
 #include "engine/stored_keys.hpp"
+#include "engine/telemetry/audit.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -23,7 +24,11 @@ std::string instance_name(const config::RouterConfig& x) {
 
 router::router(config::router_config_ptr config, loader load, actor_home where)
     : load_(std::move(load)), ledger_(open_ledger(*config)), files_(config),
-      traces_(instance_name(*config), [this](auto result, auto n) { metrics_.spans(result, n); }) {
+      traces_(instance_name(*config), [this](auto result, auto n) { metrics_.spans(result, n); }),
+      access_log_("logs.access",
+                  [this](auto result, auto n) { metrics_.lines("access", result, n); }),
+      audit_log_("logs.audit",
+                 [this](auto result, auto n) { metrics_.lines("audit", result, n); }) {
   if (ledger_) {
     stored_keys_ = ledger_->first_keys();
     config = with_keys(std::move(config), stored_keys_);
@@ -43,9 +48,15 @@ router::router(config::router_config_ptr config, loader load, actor_home where)
   } else {
     hierarchy_ = std::make_unique<actors::hierarchy>(topology, where.threads);
   }
-  traces_.configure(config->traces);
+  observe(*config);
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
   if (ledger_) ledger_->watch([this](const auto& keys) { take_keys(keys); });
+}
+
+void router::observe(const config::RouterConfig& by) {
+  traces_.configure(by.traces);
+  access_log_.configure(by.logs.access);
+  audit_log_.configure(by.logs.audit);
 }
 
 router::~router() {
@@ -75,8 +86,13 @@ cluster::reload_hooks router::hooks() {
     const std::lock_guard serial{reload_mutex_};
     reload_result result;
     result.version = current()->version;
-    if (auto config = load_.parse(files_of(from), result.messages))
-      static_cast<void>(take(std::move(config), std::move(result)));
+    if (auto config = load_.parse(files_of(from), result.messages)) {
+      const auto done = take(std::move(config), std::move(result));
+      audit(audit_log_, {.action = "reload",
+                         .by = "another node",
+                         .done = done.ok,
+                         .detail = "configuration version " + std::to_string(done.version)});
+    }
   };
   return x;
 }
@@ -152,7 +168,7 @@ void router::install(config::router_config_ptr of_files, reload_result& result) 
   // Actors first: a request that sees the new plans must find their actors.
   hierarchy_->apply(topology);
   if (node_) node_->apply(topology);
-  traces_.configure(config->traces);
+  observe(*config);
   result.ok = true;
   result.changes = config::compare(*before->config, *before->topology, *config, *topology);
   result.version = before->version + 1;

@@ -11,6 +11,7 @@
 #include "engine/event_hub.hpp"
 #include "engine/metrics.hpp"
 #include "engine/records.hpp"
+#include "engine/telemetry/line_log.hpp"
 #include "engine/telemetry/span_exporter.hpp"
 #include "policy/topology.hpp"
 #include "providers/key_ring.hpp"
@@ -82,6 +83,8 @@ public:
   [[nodiscard]] metrics& counters() { return metrics_; }
   [[nodiscard]] event_hub& events() { return events_; }
   [[nodiscard]] span_exporter& traces() { return traces_; }
+  [[nodiscard]] line_log& access_log() { return access_log_; }
+  [[nodiscard]] line_log& audit_log() { return audit_log_; }
   [[nodiscard]] budgets& retries() { return budgets_; }
   [[nodiscard]] providers::key_book& keys() { return keys_; }
   /// Keys and usage of `auth.store`; null without one.
@@ -97,6 +100,7 @@ public:
 
 private:
   reload_result reload_files();
+  void observe(const config::RouterConfig& by);
   void announce(const reload_result& x);
   reload_result take(config::router_config_ptr config, reload_result so_far);
   void install(config::router_config_ptr of_files, reload_result& result);
@@ -116,7 +120,9 @@ private:
   std::unique_ptr<actors::hierarchy> hierarchy_;
   record_ring records_{10000};
   metrics metrics_;
-  span_exporter traces_; // Tells the metrics what became of spans.
+  // These tell the metrics what became of spans and lines.
+  span_exporter traces_;
+  line_log access_log_, audit_log_;
   budgets budgets_;
   providers::key_book keys_;
 };

@@ -2,6 +2,7 @@
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
 #include "engine/state.hpp"
+#include "engine/telemetry/audit.hpp"
 #include "gateway/accounts_api.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/dashboard/dashboard.hpp"
@@ -17,6 +18,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <string_view>
 
 namespace echelon::gateway {
@@ -110,6 +112,8 @@ asio::awaitable<void> serve_reload(router& of, connection& client) {
                     {"removed", result.changes.removed},
                     {"changed", result.changes.changed},
                     {"need_restart", result.changes.need_restart}}}};
+  client.done = (result.ok ? "configuration version " : "refused, still configuration version ")
+                + std::to_string(result.version);
   co_await answer(client, result.ok ? 200 : 422, body);
 }
 
@@ -137,6 +141,28 @@ asio::awaitable<bool> serve_kill(router& of, connection& client, std::string_vie
 }
 
 } // namespace
+
+void audit_admin(router& of, const connection& client, const http_message& m) {
+  const std::string_view target{m.target().data(), m.target().size()};
+  if (!of.audit_log().on() || target.substr(0, 7) != "/admin/") return;
+  const bool allowed = client.status != 401 && client.status != 403;
+  const bool looks = m.method() == http::verb::get || m.method() == http::verb::head;
+  if (looks && allowed) return;
+  constexpr std::size_t most = 256;
+  const auto method = m.method_string();
+  const bool token = !of.current()->config->server.admin_token.empty();
+  engine::audit(of.audit_log(),
+                {.action = std::string{method.data(), method.size()} + ' '
+                           + std::string{target.substr(0, std::min(target.find('?'), most))},
+                 .by = !allowed ? "unknown"
+                       : token  ? "admin_token"
+                                : "loopback",
+                 .address = client.address,
+                 .allowed = allowed,
+                 .done = client.status < 400,
+                 .status = client.status,
+                 .detail = client.done});
+}
 
 asio::awaitable<bool> serve_admin(router& of, connection& client, const http_message& m) {
   const std::string_view target{m.target().data(), m.target().size()};

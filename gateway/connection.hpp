@@ -35,6 +35,7 @@ struct request_state {
   bool bodiless = false;               ///< HEAD: an answer's body would be read as the next answer.
   int status = 0;                      ///< Of the answer; 0: none has begun.
   std::uint64_t sent = 0;              ///< Bytes of its body.
+  std::string done;                    ///< What an administrator's request did, in words.
   engine::observation* seen = nullptr; ///< Null: nobody looks.
 };
 

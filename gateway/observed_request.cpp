@@ -34,23 +34,30 @@ void add(engine::span_attributes& to, std::string_view name, const std::string& 
 } // namespace
 
 observed_request::observed_request(router& of, connection& client, const http::fields& head,
-                                   std::string path, std::string method)
-    : of_(of), client_(client), path_(std::move(path)), method_(std::move(method)) {
+                                   std::string path, std::string method, bool call)
+    : of_(of), client_(client) {
   client.seen = nullptr;
-  const auto& traces = of.current()->config->traces;
-  if (!traces.on()) return;
-  seen_ = std::make_unique<engine::observation>();
-  client.seen = seen_.get();
+  const auto now = of.current();
+  const bool traced = call && now->config->traces.on();
+  if (!traced && !of.access_log().on()) return;
   const auto agent = head[http::field::user_agent];
-  agent_.assign(agent.data(), agent.size());
+  head_ = {std::move(method), std::move(path), std::string{agent.data(), agent.size()},
+           std::chrono::system_clock::now(), policy::clock::now()};
+  seen_ = std::make_unique<engine::observation>();
+  seen_->prompts = now->config->logs.prompts && of.access_log().on();
+  client.seen = seen_.get();
   // A second traceparent makes both worthless: two callers disagree.
-  seen_->trace.emplace(
-      traces, engine::parse_trace_context(all_of(head, "traceparent"), all_of(head, "tracestate")));
+  if (traced)
+    seen_->trace.emplace(
+        now->config->traces,
+        engine::parse_trace_context(all_of(head, "traceparent"), all_of(head, "tracestate")));
 }
 
 observed_request::~observed_request() {
   client_.seen = nullptr;
-  if (!seen_ || !seen_->recorded()) return;
+  if (!seen_) return;
+  if (of_.access_log().on()) of_.access_log().write(access_line(head_, client_, *seen_));
+  if (!seen_->recorded()) return;
   auto spans = seen_->trace->take();
   spans.push_back(server_span());
   of_.traces().submit(std::move(spans));
@@ -58,14 +65,14 @@ observed_request::~observed_request() {
 
 engine::span observed_request::server_span() const {
   const auto& facts = seen_->facts;
-  auto made = seen_->trace->server_span(method_ + ' ' + path_);
+  auto made = seen_->trace->server_span(head_.method + ' ' + head_.path);
   auto& to = made.attributes;
-  add(to, "http.request.method", method_);
-  add(to, "http.route", path_);
-  add(to, "url.path", path_);
+  add(to, "http.request.method", head_.method);
+  add(to, "http.route", head_.path);
+  add(to, "url.path", head_.path);
   add(to, "url.scheme", client_.stream.encrypted() ? "https" : "http");
   add(to, "client.address", client_.address);
-  add(to, "user_agent.original", agent_);
+  add(to, "user_agent.original", head_.agent);
   if (client_.status != 0)
     to.emplace_back("http.response.status_code", static_cast<std::int64_t>(client_.status));
   add(to, "echelon.request_id", facts.id);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/telemetry/observation.hpp"
+#include "gateway/access_line.hpp"
 #include "gateway/session.hpp"
 
 #include <boost/beast/http/fields.hpp>
@@ -15,9 +16,10 @@ namespace echelon::gateway {
 /// that is. Costs nothing where nobody looks.
 class observed_request {
 public:
-  /// `path`: without its query. `head` is read here only; `client` outlives this.
+  /// `path`: without its query. `head` is read here only; `client` outlives this. `call`: it asks
+  /// for an answer of an LLM; others have no trace.
   observed_request(router& of, connection& client, const boost::beast::http::fields& head,
-                   std::string path, std::string method);
+                   std::string path, std::string method, bool call);
   ~observed_request();
   observed_request(const observed_request&) = delete;
   observed_request& operator=(const observed_request&) = delete;
@@ -27,7 +29,7 @@ private:
 
   router& of_;
   connection& client_;
-  std::string path_, method_, agent_;
+  request_head head_;
   std::unique_ptr<engine::observation> seen_; // Null: nobody looks.
 };
 

@@ -3,6 +3,7 @@
 #include "config/log.hpp"
 #include "engine/announce_changes.hpp"
 #include "engine/health_checks.hpp"
+#include "engine/telemetry/audit.hpp"
 #include "gateway/front_load.hpp"
 #include "gateway/front_tls.hpp"
 #include "gateway/listener.hpp"
@@ -165,18 +166,28 @@ struct server::impl {
           co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       if (number == SIGHUP) {
-        reload();
+        // Whoever rotates logs sends it too.
+        of.access_log().reopen();
+        of.audit_log().reopen();
+        reload("SIGHUP");
       } else if (draining) {
         log().warn("second signal: ending at once");
         std::_Exit(1);
       } else {
+        engine::audit(of.audit_log(),
+                      {.action = "drain", .by = number == SIGTERM ? "SIGTERM" : "SIGINT"});
         start_drain();
       }
     }
   }
 
-  void reload() {
+  void reload(std::string by) {
     const auto result = of.reload();
+    engine::audit(of.audit_log(),
+                  {.action = "reload",
+                   .by = std::move(by),
+                   .done = result.ok,
+                   .detail = "configuration version " + std::to_string(result.version)});
     for (const auto& x : result.messages)
       log().info("{}", x);
     const auto& c = result.changes;
@@ -206,7 +217,7 @@ struct server::impl {
       if (!settled || look == known) continue;
       known = look;
       log().info("{} has changed", watched);
-      reload();
+      reload("file watch");
     }
   }
 

@@ -70,6 +70,12 @@ std::optional<api_error> refuse_head(const config::auth_config& auth, const http
   return std::nullopt;
 }
 
+/// What is asked, word by word.
+nlohmann::json prompt_of(const providers::canonical_request& x) {
+  const auto& messages = providers::member(x.body, "messages");
+  return messages.is_null() ? providers::member(x.body, "input") : messages;
+}
+
 /// A request that front_load has let in.
 struct place {
   front_load& of;
@@ -119,6 +125,7 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
   if (client.seen != nullptr) {
     client.seen->facts.client = who->name;
     client.seen->facts.target = request.target;
+    if (client.seen->prompts) client.seen->facts.prompt = prompt_of(request.canonical);
   }
   if (!error)
     error = forbidden(*who, request.target, options.fallback_groups, what.node.has_value());
@@ -235,7 +242,9 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   client.bodiless = head.method() == http::verb::head;
   const auto methods = api != nullptr ? std::string_view{"POST"} : methods_of(bare);
   std::optional<observed_request> seen;
-  if (api != nullptr) seen.emplace(of, client, head, bare, method);
+  // Probes would be most of the log.
+  if (bare != "/healthz" && bare != "/readyz" && bare != "/metrics")
+    seen.emplace(of, client, head, bare, method, api != nullptr);
   std::optional<api_error> refused;
   if (!methods.empty() && !allows(methods, method)) {
     refused = {405, fmt::format("Use {}.", methods), "invalid_request_error", "method_not_allowed",
@@ -300,12 +309,16 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   }
   client.stream.expires_never();
   const auto message = parser.release();
+  if (client.seen != nullptr) client.seen->facts.bytes_in = message.body().size();
   if (api != nullptr) {
     co_await serve_api(of, upstreams, client, *api, message);
-  } else if (!co_await serve_admin(of, client, message)) {
-    const api_error nothing{404, fmt::format("There is nothing at {}.", bare.substr(0, 100)),
-                            "invalid_request_error", "not_found", ""};
-    co_await refuse(client, openai_chat_front(), nothing, header_fields());
+  } else {
+    if (!co_await serve_admin(of, client, message)) {
+      const api_error nothing{404, fmt::format("There is nothing at {}.", bare.substr(0, 100)),
+                              "invalid_request_error", "not_found", ""};
+      co_await refuse(client, openai_chat_front(), nothing, header_fields());
+    }
+    audit_admin(of, client, message);
   }
   co_return client.keep_alive;
 }

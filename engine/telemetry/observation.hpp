@@ -5,6 +5,8 @@
 #include "policy/dispatch.hpp"
 #include "providers/adapter.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,7 +24,10 @@ struct request_facts {
   std::string provider; ///< That model's.
   std::string outcome;  ///< In words.
   std::string error;    ///< Its `code`, else its `type`.
+  int status = 0;       ///< As the decision record has it: 499 if the client left.
   bool stream = false;
+  std::uint64_t bytes_in = 0; ///< Of the request's body.
+  nlohmann::json prompt;      ///< `messages` or `input`, where prompts are logged; else null.
   std::uint32_t attempts = 0;
   policy::duration queued{};
   std::optional<policy::duration> first_content; ///< Since the request came; streams.
@@ -34,6 +39,7 @@ struct request_facts {
 struct observation {
   request_facts facts;
   std::optional<request_trace> trace; ///< Where traces are on.
+  bool prompts = false;               ///< `facts.prompt` is wanted.
   /// The trace if it is recorded, else null.
   [[nodiscard]] request_trace* recorded() { return trace && trace->recorded() ? &*trace : nullptr; }
 };

@@ -76,7 +76,7 @@ class Prometheus(Case):
         for series in ('echelon_build_info{version="', 'echelon_requests_total{status="200",target="g"} 3', 'echelon_requests_in_flight 0',
                        'echelon_attempts_total{model="m1",outcome="server_error"} 1', 'echelon_attempts_total{model="m2",outcome="ok"} 3',
                        'echelon_attempt_duration_seconds_count{model="m2"} 3', 'echelon_fallbacks_total{cause="server_error"} 1',
-                       'echelon_queue_wait_seconds_count{target="g"} 1',
+                       'echelon_queue_wait_seconds_count{target="g"} 1', 'echelon_actor_wait_seconds_count{actor="model/m2",result="turn"} 1',
                        'echelon_admission_seconds_count', 'echelon_time_to_first_content_seconds_count{model="m2"} 1',
                        'echelon_tokens_total{direction="prompt",model="m2"}', 'echelon_cost_total{model="m2"}',
                        'echelon_permits_used{actor="model/m2"} 0', 'echelon_permits_limit{actor="model/m2"} 1', 'echelon_queue_length{actor="model/m2"} 0',
