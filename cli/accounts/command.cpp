@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -134,7 +135,9 @@ void add_place(CLI::App& to, place& where) {
                               "sqlite:PATH or postgresql://...; no router is needed then");
   auto* config = to.add_option("--config", where.config,
                                "Configuration whose auth.store is meant; no router is needed then");
-  to.add_option("--url", where.url, "Where the running router is")
+  // Not by envname(): one that is set would be in the way of --store.
+  if (const char* url = std::getenv("ECHELON_URL"); url != nullptr) where.url = url;
+  to.add_option("--url", where.url, "Where the running router is, also from ECHELON_URL")
       ->capture_default_str()
       ->excludes(store)
       ->excludes(config);

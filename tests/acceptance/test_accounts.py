@@ -53,7 +53,7 @@ class Store(Case):
         self.assertOk(router.chat(headers=bearer(key)), "hello")
         self.assertError(router.chat("m1", headers=bearer(key)), 403)
         self.assertEqual(router.actor("key/team")["limiter"]["limit"], 600)
-        listed = run("keys", "list", "--url", router.url)
+        listed = run("keys", "list", env={"ECHELON_URL": router.url})
         self.assertIn("team", listed.stdout)
         everything = listed.stdout + router.output() + router.get("/admin/keys").body.decode()
         for file in self.file.parent.rglob("*"):
@@ -62,7 +62,7 @@ class Store(Case):
         revoked = run("keys", "revoke", "team", "--url", router.url)
         self.assertEqual(revoked.returncode, 0, revoked.stderr)
         self.assertTrue(client.until(lambda: router.chat(headers=bearer(key)).status == 401, 1.0 + 4 * SLACK))
-        again = run("keys", "revoke", "team", "--store", self.store)
+        again = run("keys", "revoke", "team", "--store", self.store, env={"ECHELON_URL": "http://127.0.0.1:1"})
         self.assertEqual(again.returncode, 1)
         self.assertIn("no key 'team' in force", again.stderr)
 
