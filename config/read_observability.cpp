@@ -25,16 +25,7 @@ void read_traces(loading& x, const yaml_ptr& node) {
                   in.path("endpoint") + " is not a base URL: " + why);
     }
   }
-  if (const auto headers = in.take("headers")) {
-    map_reader own{headers, in.path("headers"), free_names(), x.out};
-    for (const auto& [key, value] : headers->entries)
-      if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
-        if (v->find_first_of("\r\n") != std::string::npos)
-          x.out.error(value->at, "bad-header", own.path(key->text) + " holds a line break");
-        else
-          to.headers[key->text] = *v;
-      }
-  }
+  read_headers(in, x, to.headers);
   to.ca_file = in.expanded("ca_file", x.env, x.simulate).value_or("");
   if (const auto v = in.word("service_name")) to.service = *v;
   if (const auto v = in.number("ratio")) to.ratio = *v;

@@ -6,6 +6,19 @@
 
 namespace echelon::config {
 
+void read_headers(map_reader& in, loading& x, std::map<std::string, std::string>& to) {
+  const auto headers = in.take("headers");
+  if (!headers) return;
+  map_reader own{headers, in.path("headers"), free_names(), x.out};
+  for (const auto& [key, value] : headers->entries)
+    if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
+      if (v->find_first_of("\r\n") != std::string::npos)
+        x.out.error(value->at, "bad-header", own.path(key->text) + " holds a line break");
+      else
+        to[key->text] = *v;
+    }
+}
+
 namespace {
 
 /// Reports characters that no header can carry, without showing them.
@@ -71,16 +84,7 @@ void read_provider(loading& x, const yaml_node& name, const yaml_ptr& node) {
       if (key) check_secret(x, *key, item->at, in.path("api_keys"));
       if (key && !key->empty()) to.api_keys.push_back(*key);
     }
-  if (const auto headers = in.take("headers")) {
-    map_reader own{headers, in.path("headers"), free_names(), x.out};
-    for (const auto& [key, value] : headers->entries)
-      if (const auto v = own.expanded(key->text, x.env, x.simulate)) {
-        if (v->find_first_of("\r\n") != std::string::npos)
-          x.out.error(value->at, "bad-header", own.path(key->text) + " holds a line break");
-        else
-          to.headers[key->text] = *v;
-      }
-  }
+  read_headers(in, x, to.headers);
   to.ca_file = in.expanded("ca_file", x.env, x.simulate).value_or("");
   to.proxy = in.expanded("proxy", x.env, x.simulate).value_or("");
   if (!to.proxy.empty() && to.proxy != "none") {

@@ -58,6 +58,10 @@ struct loading {
   place store_at;
 };
 
+/// Reads the map `headers` of `in`, if there is one, with its variables; a value with a line break
+/// is an error.
+void read_headers(map_reader& in, loading& x, std::map<std::string, std::string>& to);
+
 void read_task_groups(loading& x, const yaml_ptr& node);
 void read_polling_pools(loading& x, const yaml_ptr& node);
 void read_workflow_nodes(loading& x, const yaml_ptr& node);

@@ -34,14 +34,14 @@ void add(engine::span_attributes& to, std::string_view name, const std::string& 
 } // namespace
 
 observed_request::observed_request(router& of, connection& client, const http::fields& head,
-                                   std::string path, std::string method, bool call)
+                                   std::string_view path, std::string_view method, bool call)
     : of_(of), client_(client) {
   client.seen = nullptr;
   const auto now = of.current();
   const bool traced = call && now->config->traces.on();
   if (!traced && !of.access_log().on()) return;
   const auto agent = head[http::field::user_agent];
-  head_ = {std::move(method), std::move(path), std::string{agent.data(), agent.size()},
+  head_ = {std::string{method}, std::string{path}, std::string{agent.data(), agent.size()},
            std::chrono::system_clock::now(), policy::clock::now()};
   seen_ = std::make_unique<engine::observation>();
   seen_->prompts = now->config->logs.prompts && of.access_log().on();

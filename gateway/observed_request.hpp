@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace echelon::gateway {
 
@@ -19,7 +20,7 @@ public:
   /// `path`: without its query. `head` is read here only; `client` outlives this. `call`: it asks
   /// for an answer of an LLM; others have no trace.
   observed_request(router& of, connection& client, const boost::beast::http::fields& head,
-                   std::string path, std::string method, bool call);
+                   std::string_view path, std::string_view method, bool call);
   ~observed_request();
   observed_request(const observed_request&) = delete;
   observed_request& operator=(const observed_request&) = delete;

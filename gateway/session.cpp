@@ -238,7 +238,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   const auto bare = path.substr(0, path.find('?'));
   const auto* api = front_of(bare);
   const auto verb = head.method_string();
-  const std::string method{verb.data(), verb.size()};
+  const std::string_view method{verb.data(), verb.size()};
   client.bodiless = head.method() == http::verb::head;
   const auto methods = api != nullptr ? std::string_view{"POST"} : methods_of(bare);
   std::optional<observed_request> seen;
