@@ -88,16 +88,7 @@ class Watching(OnTerminal):
 class Conversation(OnTerminal):
     def test_an_answer_streams_and_what_was_said_goes_along(self):
         more = threading.Event()
-
-        def first(x):
-            x.sse_head()
-            x.chunk(steps.event(steps.delta("one ")))
-            more.wait(20)
-            x.chunk(steps.event(steps.delta("two")))
-            x.chunk(steps.event(steps.delta(finish="stop")))
-            x.chunk(steps.event("[DONE]"))
-            x.end()
-        u = self.upstream(first, steps.stream("three"))
+        u = self.upstream(steps.two_parts("one ", "two", more), steps.stream("three"))
         router = self.serve()
         t = self.terminal("call", "g", "--url", router.url)
         self.assertTrue(t.expect("> "))

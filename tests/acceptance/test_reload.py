@@ -189,16 +189,7 @@ class Reload(Case):
 class Drain(Case):
     def test_SIGTERM_lets_a_stream_finish_and_refuses_new_requests(self):
         more = threading.Event()
-
-        def step(x):
-            x.sse_head()
-            x.chunk(steps.event(steps.delta("one ")))
-            more.wait(20)
-            x.chunk(steps.event(steps.delta("two")))
-            x.chunk(steps.event(steps.delta(finish="stop")))
-            x.chunk(steps.event("[DONE]"))
-            x.end()
-        self.upstream(step)
+        self.upstream(steps.two_parts("one ", "two", more))
         router = self.serve(every={"timeout": 30})
         idle = client.Connection(router.url)
         with client.Connection(router.url) as c, idle:

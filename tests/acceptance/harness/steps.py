@@ -64,6 +64,19 @@ def stream(*texts, delay=0.0):
     return step
 
 
+def two_parts(first, second, more):
+    """A stream that goes on with `second` when the event `more` is set."""
+    def step(x):
+        x.sse_head()
+        x.chunk(event(delta(first)))
+        more.wait(20)
+        x.chunk(event(delta(second)))
+        x.chunk(event(delta(finish="stop")))
+        x.chunk(event("[DONE]"))
+        x.end()
+    return step
+
+
 def either(text="ok"):
     """Plain or streamed, as the request asks."""
     def step(x):
