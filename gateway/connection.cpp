@@ -51,6 +51,7 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", content_type, body.size());
   to.head_sent = true;
   to.status = status;
+  if (to.on_status) to.on_status();
   if (to.bodiless) body = {};
   to.sent += body.size();
   to.stream.expires_after(to.write_limit);
@@ -71,6 +72,7 @@ asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
   text += frame(to, std::move(first));
   to.head_sent = true;
   to.status = 200;
+  if (to.on_status) to.on_status();
   to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
 }

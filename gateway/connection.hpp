@@ -36,6 +36,7 @@ struct request_state {
   int status = 0;                      ///< Of the answer; 0: none has begun.
   std::uint64_t sent = 0;              ///< Bytes of its body.
   std::string done;                    ///< What an administrator's request did, in words.
+  std::function<void()> on_status;     ///< Called with `status` known, before the client sees it.
   engine::observation* seen = nullptr; ///< Null: nobody looks.
 };
 

@@ -313,12 +313,13 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   if (api != nullptr) {
     co_await serve_api(of, upstreams, client, *api, message);
   } else {
+    // Whoever has the answer finds the line in the log, and before the lines of what follows.
+    client.on_status = [&] { audit_admin(of, client, message); };
     if (!co_await serve_admin(of, client, message)) {
       const api_error nothing{404, fmt::format("There is nothing at {}.", bare.substr(0, 100)),
                               "invalid_request_error", "not_found", ""};
       co_await refuse(client, openai_chat_front(), nothing, header_fields());
     }
-    audit_admin(of, client, message);
   }
   co_return client.keep_alive;
 }

@@ -25,8 +25,8 @@ boost::asio::awaitable<void> serve_connection(router& of, providers::transport& 
 boost::asio::awaitable<bool> serve_admin(router& of, connection& client,
                                          const http_message& message);
 
-/// Notes what `message` changed through /admin/*, or was not let, in the audit log. After its
-/// answer.
+/// Notes what `message` changed through /admin/*, or was not let, in the audit log: when the status
+/// of its answer is known, before the client has it.
 void audit_admin(router& of, const connection& client, const http_message& message);
 
 } // namespace echelon::gateway

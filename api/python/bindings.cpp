@@ -15,6 +15,20 @@ using namespace echelon;
 
 namespace {
 
+/// Whoever drops one of these may wait for a router's threads, and those may wait for the
+/// interpreter to call what Python gave them: it must be free meanwhile.
+template <class T>
+struct without_gil {
+  void operator()(T* x) const {
+    const py::gil_scoped_release free;
+    delete x;
+  }
+};
+
+/// A Python class whose objects are parts of a router.
+template <class T>
+using part_of_router = py::class_<T, std::unique_ptr<T, without_gil<T>>>;
+
 /// A Python object that any thread may drop.
 std::shared_ptr<py::function> shared(py::function x) {
   return {new py::function{std::move(x)}, [](py::function* p) {
@@ -146,8 +160,8 @@ void bind_types(py::module_& m) {
 }
 
 void bind_calls(py::module_& m) {
-  py::class_<CallHandle>(m, "CallHandle").def("cancel", &CallHandle::cancel, no_gil());
-  py::class_<CompletionStream>(m, "CompletionStream")
+  part_of_router<CallHandle>(m, "CallHandle").def("cancel", &CallHandle::cancel, no_gil());
+  part_of_router<CompletionStream>(m, "CompletionStream")
       .def("next", &CompletionStream::next, no_gil())
       .def("completion", &CompletionStream::completion, no_gil())
       .def("cancel", &CompletionStream::cancel, no_gil())
@@ -163,7 +177,7 @@ void bind_calls(py::module_& m) {
           }
         });
       });
-  py::class_<LlmClient>(m, "LlmClient")
+  part_of_router<LlmClient>(m, "LlmClient")
       .def_property_readonly("target", &LlmClient::target)
       .def("call", &call, no_gil())
       .def("open", &open, no_gil())
@@ -197,7 +211,7 @@ void bind_routers(py::module_& m) {
         config.text = node;
         x.check(config);
       });
-  py::class_<LlmFactory>(m, "LlmFactory")
+  part_of_router<LlmFactory>(m, "LlmFactory")
       .def(py::init([](const ConfigManager& config, unsigned threads, const std::string& script,
                        const std::string& node, const std::string& listen,
                        const std::vector<std::string>& seeds) {

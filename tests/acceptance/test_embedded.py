@@ -146,6 +146,35 @@ class Calls(Embedded):
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, "g.echelon1/m1\n"), done.stderr)
 
+    def test_whatever_is_dropped_while_an_observer_waits_for_the_interpreter_goes(self):
+        """The router's thread wants to call into Python just when Python drops the router, a client or a stream."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.upstream(steps.ok())
+            path = written(config(self.upstreams), folder)
+            code = ("import echelon, sys, time\n"
+                    "from echelon import _core\n"
+                    f"config = echelon.ConfigManager({str(path)!r})\n"
+                    "prompt = _core.Prompt.from_json('{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}')\n"
+                    "sys.setswitchinterval(1000)\n"  # The interpreter is not given away but by who waits.
+                    "told = []\n"
+                    "for what in ('factory', 'client', 'stream', 'handle') * 3:\n"
+                    "    factory = echelon.LlmFactory(config)\n"
+                    "    llm = factory.create_client_from_group('g')._inner\n"
+                    "    stream = handle = None\n"
+                    "    if what == 'stream':\n"
+                    "        stream = llm.open(None, prompt, _core.CallOptions())\n"
+                    "        stream.when_ready(lambda: told.append(what))\n"
+                    "    else:\n"
+                    "        handle = llm.start(None, prompt, _core.CallOptions(), told.append, told.append)\n"
+                    "    begin = time.monotonic()\n"
+                    "    while time.monotonic() - begin < 0.1:\n        pass\n"
+                    "    if what == 'client':\n        llm = None\n"
+                    "    elif what == 'stream':\n        stream = None\n"
+                    "    elif what == 'handle':\n        handle = None\n"
+                    "    factory = None\n    llm = stream = handle = None\n"
+                    "print('done', len(told))\n")
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "done 12\n"), done.stderr)
 
     def test_a_forked_process_is_told_so_and_makes_its_own(self):
         with tempfile.TemporaryDirectory() as folder:
