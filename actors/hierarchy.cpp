@@ -210,6 +210,47 @@ bool hierarchy::kill(policy::path_id id) {
   return true;
 }
 
+policy::path_id hierarchy::supervisor_id() {
+  return policy::id_of("supervisor");
+}
+
+bool hierarchy::disturb(policy::path_id id, disturbance what, std::int64_t amount) {
+  if (id == supervisor_id() && what == disturbance::kill) {
+    impl_->post->kill();
+    return true;
+  }
+  const auto x = impl_->where->local(id);
+  if (!x) return false;
+  auto& children = *impl_->children;
+  switch (what) {
+  case disturbance::kill: return kill(id);
+  case disturbance::throw_before: return children.plant(id, planted_fault::where::before_decision);
+  case disturbance::throw_after: return children.plant(id, planted_fault::where::after_decision);
+  case disturbance::pause:
+    if (!children.shut(id)) return false;
+    impl_->post->open_after(id, std::clamp<std::int64_t>(amount, 0, 60'000));
+    return true;
+  case disturbance::fill:
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(amount, 1'000'000); ++i)
+      caf::anon_send(x, messages::get_state{id});
+    return true;
+  }
+  return false;
+}
+
+void hierarchy::set_restart_limits(const policy::restart_terms& each,
+                                   const policy::restart_terms& all) {
+  impl_->children->set_restart_limits(each, all);
+}
+
+void hierarchy::on_failure(std::function<void()> then) {
+  impl_->children->set_failed(std::move(then));
+}
+
+supervision_totals hierarchy::supervision() const {
+  return impl_->children->totals();
+}
+
 policy::hold_id hierarchy::new_hold() {
   return ++impl_->last_hold;
 }

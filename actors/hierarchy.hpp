@@ -1,8 +1,10 @@
 /// The hierarchy as its users see it: asks go in, answers come back by callback. No CAF types.
 #pragma once
 
+#include "actors/supervision.hpp"
 #include "messages/admission.hpp"
 #include "policy/dispatch.hpp"
+#include "policy/restarts.hpp"
 
 #include <functional>
 #include <memory>
@@ -68,6 +70,17 @@ public:
   [[nodiscard]] admission_totals admissions() const;
   /// Ends the actor as by a crash; its supervisor starts it anew. @returns False if there is none.
   bool kill(policy::path_id id);
+  /// Does something to an actor of this node on purpose. `amount`: milliseconds of a pause (at most
+  /// 60,000), messages of a fill (at most 1,000,000). The supervisor may be killed as well: another
+  /// follows. @returns False if it does not live here.
+  bool disturb(policy::path_id id, disturbance what, std::int64_t amount = 0);
+  [[nodiscard]] static policy::path_id supervisor_id();
+  /// `each`: how often one actor may die; `all`: how often all may be started anew because one died
+  /// too often. Beyond that the node fails, see on_failure().
+  void set_restart_limits(const policy::restart_terms& each, const policy::restart_terms& all);
+  /// Called once, on some thread, when supervision has given up; everybody is refused then.
+  void on_failure(std::function<void()> then);
+  [[nodiscard]] supervision_totals supervision() const;
   /// A fresh id for a request.
   [[nodiscard]] policy::hold_id new_hold();
 

@@ -43,7 +43,8 @@ public:
   void start(const policy::topology_ptr& topology) {
     children = std::make_shared<family>(system_, where);
     if (clustered) children->set_filter([](const auto&) { return false; });
-    supervisor_ = system_.spawn(supervisor, children);
+    post = std::make_shared<supervisor_post>(system_, children);
+    post->begin();
     companion_ =
         caf::actor_cast<caf::strong_actor_ptr>(system_.spawn<caf::actor_companion, caf::hidden>());
     companion().on_enqueue([weak = weak_from_this()](caf::mailbox_element_ptr x) {
@@ -51,8 +52,7 @@ public:
     });
     if (clustered) begin_leases();
     apply(topology);
-    inside =
-        std::make_unique<internals>(internals{system_, where, children, supervisor_, held, leases});
+    inside = std::make_unique<internals>(internals{system_, where, children, post, held, leases});
   }
 
   void begin_leases() {
@@ -77,12 +77,11 @@ public:
       caf::anon_send_exit(borrower_, caf::exit_reason::user_shutdown);
       borrower_ = nullptr;
     }
-    caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
+    post->end();
     // actor_companion::disconnect is declared but not defined in CAF 0.17.6.
     companion().on_enqueue(nullptr);
     companion().cleanup(caf::exit_reason::user_shutdown, nullptr);
     companion_ = nullptr;
-    supervisor_ = nullptr;
   }
 
   void apply(const policy::topology_ptr& topology) {
@@ -93,7 +92,7 @@ public:
     held->apply(topology);
     if (leases) leases->apply(*topology, now());
     children->apply(*topology);
-    caf::anon_send(supervisor_, watch_atom::value);
+    post->watch();
   }
 
   /// Sends a request whose answer goes to `then`.
@@ -257,6 +256,7 @@ public:
 
   std::shared_ptr<directory> where = std::make_shared<directory>();
   std::shared_ptr<family> children;
+  std::shared_ptr<supervisor_post> post;
   std::shared_ptr<holdings> held = std::make_shared<holdings>();
   std::shared_ptr<branches> leases; // Null: not clustered.
   std::unique_ptr<internals> inside;
@@ -274,7 +274,7 @@ private:
   std::unique_ptr<own_config> config_;
   std::unique_ptr<caf::actor_system> own_;
   caf::actor_system& system_;
-  caf::actor supervisor_, borrower_;
+  caf::actor borrower_;
   caf::strong_actor_ptr companion_;
   std::atomic<token> last_token_{0};
   policy::topology_ptr topology_;

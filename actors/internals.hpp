@@ -3,7 +3,7 @@
 
 #include "actors/branches.hpp"
 #include "actors/holdings.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervisor_post.hpp"
 #include "actors/types.hpp"
 
 namespace echelon::actors {
@@ -12,7 +12,7 @@ struct internals {
   caf::actor_system& system;
   std::shared_ptr<directory> where;
   std::shared_ptr<family> children;
-  caf::actor supervisor; ///< Send it watch_atom after new actors were started.
+  std::shared_ptr<supervisor_post> supervisor;
   std::shared_ptr<holdings> held;
   std::shared_ptr<branches> leases; ///< Null: not clustered.
 };

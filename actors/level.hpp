@@ -1,10 +1,9 @@
 /// The thin actor over a level_core. CAF-facing.
 #pragma once
 
+#include "actors/doorway.hpp"
 #include "actors/level_core.hpp"
 #include "actors/types.hpp"
-
-#include <caf/stateful_actor.hpp>
 
 #include <deque>
 #include <memory>
@@ -18,11 +17,27 @@ struct level_memory {
   level_core core;
   std::unordered_map<policy::hold_id, caf::strong_actor_ptr> waiters;
   std::unordered_map<std::uint32_t, caf::strong_actor_ptr> borrowers; ///< By tag of the gateway.
-  std::uint32_t restarts = 0;
+  std::atomic<std::uint32_t> restarts{0};
+  doorway door;
+  planted_fault fault;
+  /// How many lives the first message of this one has ended so far.
+  std::uint32_t tries = 0;
 };
 
-struct level_state {
-  static inline constexpr const char* name = "level";
+/// One life of an actor. It dies by an exit message or when a handler throws.
+class level_host final : public level_actor::base, private doorway::tenant {
+public:
+  level_host(caf::actor_config& config, std::shared_ptr<level_memory> memory,
+             std::shared_ptr<const directory> where);
+
+  using level_actor::base::enqueue;
+  void enqueue(caf::mailbox_element_ptr x, caf::execution_unit* where) override;
+  bool cleanup(caf::error&& why, caf::execution_unit* where) override;
+  void on_exit() override;
+  const char* name() const override { return "level"; }
+  /// Reads from now on.
+  void move_in() { memory_->door.move_in(*this); }
+
   /// Requests that wait until borrowers have given back what they do not use.
   struct parked {
     caf::typed_response_promise<messages::admit_reply> promise;
@@ -30,11 +45,22 @@ struct level_state {
   };
   std::deque<parked> short_of;
   std::size_t recalls = 0; ///< Recalls that have no answer yet.
+
+protected:
+  level_actor::behavior_type make_behavior() override;
+
+private:
+  void read(caf::mailbox_element_ptr x, caf::execution_unit* where) override;
+  std::deque<caf::mailbox_element_ptr> leave_behind() override;
+
+  std::shared_ptr<level_memory> memory_;
+  std::shared_ptr<const directory> where_;
 };
 
-/// Spawn with the memory of this actor and the directory of all.
-level_actor::behavior_type level(level_actor::stateful_pointer<level_state> self,
-                                 std::shared_ptr<level_memory> memory,
+/// What it does with messages.
+level_actor::behavior_type level(level_host* self, std::shared_ptr<level_memory> memory,
                                  std::shared_ptr<const directory> where);
+/// Nobody decides about it any more: refused here, and what it took above goes back.
+messages::admit_reply unavailable(policy::path_id by, messages::admit_request& msg);
 
 } // namespace echelon::actors

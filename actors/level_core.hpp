@@ -33,6 +33,8 @@ public:
   void health(const messages::report_health& msg, policy::time_point now);
   /// Waiters that may go on now; each must be told.
   [[nodiscard]] std::vector<policy::hold_id> woken(policy::time_point now);
+  /// A permit is kept or held for it.
+  [[nodiscard]] bool keeps(policy::hold_id hold) const { return gate_.holds(hold); }
   /// New settings; counts, permits in flight, breaker and waiters stay.
   void apply(const policy::actor_spec& spec, policy::time_point now);
   /// From now on everybody is refused; what is held may end.

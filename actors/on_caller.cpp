@@ -6,14 +6,11 @@
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
-#include <type_traits>
 #include <utility>
 
 namespace echelon::actors {
 
 namespace {
-
-using level_impl = std::remove_pointer_t<level_actor::stateful_pointer<level_state>>;
 
 // Messages that one level handles before others have their turn.
 constexpr std::size_t most_at_once = 64;
@@ -27,7 +24,7 @@ on_caller::on_caller(caf::actor_system& of) : caf::execution_unit(&of) {}
 
 void on_caller::exec_later(caf::resumable* x) {
   // The supervisor may spawn, which would leave the system's logger in the caller's thread.
-  if (current_jobs != nullptr && dynamic_cast<level_impl*>(x) != nullptr)
+  if (current_jobs != nullptr && dynamic_cast<level_host*>(x) != nullptr)
     current_jobs->push_back(x);
   else
     system().scheduler().enqueue(x);

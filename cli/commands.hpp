@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ struct serve_options {
   std::vector<std::string> seeds;
   bool simulate = false, chaos = false, log_json = false, watch = false;
   std::string log_level = "info";
+  unsigned max_restarts = 10; ///< Of one actor within 10 s before all are started anew.
 };
 int serve(const serve_options& options);
 
@@ -59,6 +62,22 @@ struct bench_options {
 /// Exit codes: 0 every request went well, 1 some failed, 2 the router cannot be reached, or an
 /// option is wrong.
 int bench(const bench_options& options);
+
+struct chaos_options {
+  std::string script; ///< Empty: none.
+  // What is not given is as in the script, or the default: zero, or nothing.
+  double seconds = 0, rate = 0;
+  std::size_t nodes = 0;
+  std::optional<std::uint64_t> seed, times;
+  std::vector<std::string> faults;
+  bool full_disk = false;
+  std::string json, html, svg; ///< Files to write; empty: none.
+  std::string url, token;      ///< A router that runs already; empty: own ones.
+  std::vector<std::string> targets;
+};
+/// Disturbs routers under load. Exit codes: 0 nothing was lost, leaked or over a limit; 1 something
+/// was; 2 there is no such experiment, or nothing to disturb.
+int chaos(const chaos_options& options);
 
 struct status_options {
   std::string url = default_url, token;

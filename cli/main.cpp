@@ -32,7 +32,11 @@ int main(int argc, char** argv) {
                           "Bind every provider to the built-in simulator");
   serve_command->add_flag("--watch", serving.watch, "Reload when the configuration's files change");
   serve_command->add_flag("--chaos", serving.chaos,
-                          "Allow actors to be killed through the admin API");
+                          "Allow actors to be killed and disturbed through the admin API");
+  serve_command
+      ->add_option("--max-restarts", serving.max_restarts,
+                   "Restarts of one actor within 10 s before all actors are started anew")
+      ->capture_default_str();
   serve_command->add_flag("--log-json", serving.log_json, "Log as JSON lines");
   serve_command
       ->add_option("--log-level", serving.log_level, "trace, debug, info, warn, error or off")
@@ -137,6 +141,35 @@ int main(int argc, char** argv) {
                             "Sent along, as 'NAME: VALUE'; may be given more than once");
   bench_command->add_flag("--json", measuring.json, "The report as JSON");
   bench_command->callback([&] { code = bench(measuring); });
+
+  chaos_options disturbing;
+  auto* chaos_command = app.add_subcommand(
+      "chaos", "Disturb routers under load; exit 0, 1 (something was lost or over a limit) or 2");
+  chaos_command->add_option("script", disturbing.script, "YAML file of an experiment");
+  chaos_command->add_option("--for", disturbing.seconds, "How long, such as 30s, 30m (30s)")
+      ->transform(as_seconds)
+      ->check(CLI::Range(1.0, 1e6));
+  chaos_command->add_option("--rate", disturbing.rate, "Requests per second to each target (10)")
+      ->check(CLI::Range(0.1, 1e4));
+  chaos_command->add_option("--nodes", disturbing.nodes, "Routers to start; several: a cluster (1)")
+      ->check(CLI::Range(1, 9));
+  chaos_command->add_option("--seed", disturbing.seed, "Of what is at random (1)");
+  chaos_command->add_option("--times", disturbing.times,
+                            "Strikes of each level of actors, each node and the upstreams");
+  chaos_command->add_option("--faults", disturbing.faults, "Those at random, a,b (all)")
+      ->delimiter(',');
+  chaos_command->add_flag("--full-disk", disturbing.full_disk,
+                          "What the routers log cannot be written");
+  chaos_command->add_option("--json", disturbing.json, "File for the report as JSON");
+  chaos_command->add_option("--html", disturbing.html, "File for the report as a page");
+  chaos_command->add_option("--svg", disturbing.svg, "File for its plot alone");
+  chaos_command->add_option("--url", disturbing.url,
+                            "A router that runs with --chaos, instead of own ones");
+  chaos_command->add_option("--target", disturbing.targets,
+                            "With --url: what is asked (repeatable)");
+  chaos_command->add_option("--token", disturbing.token, "server.admin_token")
+      ->envname("ECHELON_ADMIN_TOKEN");
+  chaos_command->callback([&] { code = chaos(disturbing); });
 
   status_options showing;
   auto* status_command = app.add_subcommand("status", "Show every actor of a running router");

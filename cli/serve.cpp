@@ -99,12 +99,17 @@ int serve(const serve_options& options) {
   try {
     engine::router router{std::move(config), load};
     router.chaos = options.chaos;
+    policy::restart_terms each;
+    each.most = options.max_restarts;
+    each.at_once = options.max_restarts / 3;
+    router.hierarchy().set_restart_limits(each, {3, std::chrono::seconds{60}});
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
     if (options.watch) server.watch(options.config);
     spdlog::info("echelon listening on {}", server.address());
     spdlog::default_logger()->flush();
     server.run();
-    return 0;
+    // sysexits.h's EX_SOFTWARE: whoever watches over us starts a new one.
+    return router.failed ? 70 : 0;
   } catch (const std::exception& error) {
     spdlog::error("cannot serve: {}", error.what());
     return 1;

@@ -170,7 +170,7 @@ void office_state::start_with(path_id key, const std::vector<messages::actor_mem
 
 /// Actors have come: the supervisor watches them, and who waited for them goes on.
 void office_state::arrived() {
-  caf::anon_send(setup_.tree->inside().supervisor, actors::watch_atom::value);
+  setup_.tree->inside().supervisor->watch();
   caf::anon_send(setup_.desk, messages::apply_spec{});
 }
 

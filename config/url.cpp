@@ -9,6 +9,12 @@
 namespace echelon::config {
 namespace {
 
+int hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 bool good_port(const std::string& port) {
   if (port.empty() || port.size() > 5
       || !std::all_of(port.begin(), port.end(),
@@ -127,6 +133,19 @@ std::optional<endpoint> split_endpoint(const std::string& text) {
   if (v6 ? inet_pton(AF_INET6, x.host.c_str(), &ignored) != 1 : !good_host(x.host))
     return std::nullopt;
   return x;
+}
+
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
 } // namespace echelon::config

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace echelon::config {
 
@@ -26,5 +27,8 @@ struct endpoint {
 
 /// Splits `[http[s]://]A:P`. @returns Nothing if it is none, or names port 0.
 [[nodiscard]] std::optional<endpoint> split_endpoint(const std::string& text);
+
+/// Undoes %XX; anything else stays as it is.
+[[nodiscard]] std::string unescaped(std::string_view text);
 
 } // namespace echelon::config

@@ -236,6 +236,7 @@ void metrics::health_check(std::string_view pool, bool healthy) {
 }
 
 std::string metrics::text(const std::vector<messages::actor_state>& actors, std::int64_t in_flight,
+                          const actors::supervision_totals& supervision,
                           const actors::admission_totals* admissions) const {
   Registry live;
   BuildGauge()
@@ -250,6 +251,24 @@ std::string metrics::text(const std::vector<messages::actor_state>& actors, std:
       .Register(live)
       .Add({})
       .Set(static_cast<double>(in_flight));
+  BuildCounter()
+      .Name("echelon_supervisor_restarts_total")
+      .Help("Actors started anew after they died.")
+      .Register(live)
+      .Add({})
+      .Increment(static_cast<double>(supervision.restarts));
+  BuildCounter()
+      .Name("echelon_supervisor_escalations_total")
+      .Help("All actors were started anew because one died too often.")
+      .Register(live)
+      .Add({})
+      .Increment(static_cast<double>(supervision.escalations));
+  BuildGauge()
+      .Name("echelon_supervisor_failed")
+      .Help("1: supervision has given up and nobody is admitted.")
+      .Register(live)
+      .Add({})
+      .Set(supervision.failed ? 1 : 0);
   if (admissions != nullptr) {
     auto& by = BuildCounter()
                    .Name("echelon_admissions_total")

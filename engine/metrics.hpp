@@ -37,6 +37,7 @@ public:
   /// admissions of this node took.
   [[nodiscard]] std::string text(const std::vector<messages::actor_state>& actors,
                                  std::int64_t in_flight,
+                                 const actors::supervision_totals& supervision,
                                  const actors::admission_totals* admissions) const;
 
 private:

@@ -49,6 +49,7 @@ router::router(config::router_config_ptr config, loader load, actor_home where)
     hierarchy_ = std::make_unique<actors::hierarchy>(topology, where.threads);
   }
   observe(*config);
+  hierarchy_->on_failure([this] { failed = true; });
   current_ = std::make_shared<const snapshot>(snapshot{std::move(config), std::move(topology), 1});
   if (ledger_) ledger_->watch([this](const auto& keys) { take_keys(keys); });
 }
@@ -61,6 +62,7 @@ void router::observe(const config::RouterConfig& by) {
 
 router::~router() {
   if (ledger_) ledger_->unwatch();
+  hierarchy_->on_failure(nullptr);
   if (reloading_.joinable()) reloading_.join();
   if (node_) node_->stop();
 }

@@ -93,8 +93,10 @@ public:
   /// New requests are refused from now on. Told to listeners once.
   void begin_drain();
 
-  bool chaos = false; ///< Actors may be killed from outside. Set before serving.
+  bool chaos = false; ///< Actors may be disturbed from outside. Set before serving.
   std::atomic<bool> draining{false};
+  /// Supervision has given up: nobody is admitted; the process should end and be started again.
+  std::atomic<bool> failed{false};
   std::atomic<std::uint64_t> served{0};   ///< Requests so far.
   std::atomic<std::int64_t> in_flight{0}; ///< Requests between their head and their last byte.
 

@@ -63,6 +63,14 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
   return actor;
 }
 
+json supervision_json(const actors::supervision_totals& x) {
+  return {{"restarts", x.restarts},
+          {"escalations", x.escalations},
+          {"supervisors", x.supervisors},
+          {"down", x.down},
+          {"failed", x.failed}};
+}
+
 json cluster_json(const cluster::node& node) {
   const auto x = node.status();
   json members = json::array();
@@ -94,6 +102,7 @@ json state_json(router& of, const std::vector<messages::actor_state>& found) {
             {"config_version", now->version},
             {"draining", of.draining.load()},
             {"chaos", of.chaos},
+            {"supervision", supervision_json(of.hierarchy().supervision())},
             {"requests_in_flight", of.in_flight.load()},
             {"actors", std::move(actors)}};
   if (of.node() != nullptr) {

@@ -1,18 +1,18 @@
 // Health, metrics, model list and the admin API.
+#include "config/url.hpp"
 #include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
 #include "engine/state.hpp"
 #include "engine/telemetry/audit.hpp"
 #include "gateway/accounts_api.hpp"
+#include "gateway/admin_answer.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/dashboard/dashboard.hpp"
+#include "gateway/disturb.hpp"
 #include "gateway/events.hpp"
 #include "gateway/explain.hpp"
 #include "gateway/front_load.hpp"
 #include "gateway/session.hpp"
-#include "providers/json_read.hpp"
-
-#include "gateway/front/front.hpp"
 
 #include <boost/beast/http/verb.hpp>
 
@@ -38,19 +38,6 @@ std::string_view field(const http_message& m, http::field name) {
 asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
   auto start = [&of](auto then) { of.hierarchy().states(std::move(then)); };
   co_return co_await answer_of<std::vector<messages::actor_state>>(std::move(start));
-}
-
-asio::awaitable<void> answer(connection& to, int status, const json& body) {
-  const header_fields none;
-  const auto text = providers::dump(body);
-  co_await write_answer(to, status, "application/json", none, text);
-}
-
-asio::awaitable<void> fail(connection& to, int status, std::string message, std::string code) {
-  const api_error error{status, std::move(message), "invalid_request_error", std::move(code), ""};
-  const header_fields none;
-  const auto text = openai_chat_front().error_body(error, "");
-  co_await write_answer(to, status, "application/json", none, text);
 }
 
 /// With a token: who presents it. Without: clients on this machine only.
@@ -128,18 +115,6 @@ asio::awaitable<bool> serve_request_record(router& of, connection& client, std::
   co_return true;
 }
 
-asio::awaitable<bool> serve_kill(router& of, connection& client, std::string_view actor) {
-  if (!of.chaos) {
-    co_await fail(client, 403, "Killing actors needs `echelon serve --chaos`.", "chaos_disabled");
-  } else if (of.hierarchy().kill(policy::id_of(actor))) {
-    const json body{{"killed", std::string{actor}}};
-    co_await answer(client, 202, body);
-  } else {
-    co_await fail(client, 404, "There is no such actor; see /admin/state.", "actor_not_found");
-  }
-  co_return true;
-}
-
 } // namespace
 
 void audit_admin(router& of, const connection& client, const http_message& m) {
@@ -179,8 +154,8 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     const auto* node = of.node();
     const bool alone = node != nullptr && !node->status().acts;
     const auto* why = alone && node->status().membership == "etcd" ? "no lease" : "no quorum";
-    const bool ready = !of.draining && !alone;
-    const json body{{"status", ready ? "ready" : alone ? why : "draining"}};
+    const bool ready = !of.draining && !alone && !of.failed;
+    const json body{{"status", ready ? "ready" : of.failed ? "failed" : alone ? why : "draining"}};
     co_await answer(client, ready ? 200 : 503, body);
     co_return true;
   }
@@ -192,8 +167,8 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     const auto found = co_await states(of);
     const header_fields none;
     const auto admissions = of.hierarchy().admissions();
-    auto text =
-        of.counters().text(found, of.in_flight, of.node() != nullptr ? &admissions : nullptr);
+    auto text = of.counters().text(found, of.in_flight, of.hierarchy().supervision(),
+                                   of.node() != nullptr ? &admissions : nullptr);
     text += client.load.metrics();
     co_await write_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", none, text);
     co_return true;
@@ -208,7 +183,7 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_return true;
   }
   const auto rest = path.substr(prefix.size());
-  constexpr std::string_view requests = "requests/", actors = "actors/", kill = "/kill";
+  constexpr std::string_view requests = "requests/", actors = "actors/";
   if (rest == "state" && get) {
     co_await serve_state(of, client);
     co_return true;
@@ -240,14 +215,14 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
   }
   constexpr std::string_view explaining = "explain/";
   if (rest.substr(0, explaining.size()) == explaining && get) {
-    auto name = std::string{rest.substr(explaining.size())};
+    auto name = config::unescaped(rest.substr(explaining.size()));
     co_await serve_explain(of, client, std::move(name));
     co_return true;
   }
-  if (rest.substr(0, actors.size()) == actors && rest.size() > actors.size() + kill.size()
-      && rest.substr(rest.size() - kill.size()) == kill && post)
-    co_return co_await serve_kill(
-        of, client, rest.substr(actors.size(), rest.size() - actors.size() - kill.size()));
+  if (rest.substr(0, actors.size()) == actors && post) {
+    const auto query = path.size() < target.size() ? target.substr(path.size() + 1) : "";
+    co_return co_await serve_disturbance(of, client, rest.substr(actors.size()), query);
+  }
   co_return false;
 }
 

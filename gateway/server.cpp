@@ -230,6 +230,10 @@ struct server::impl {
       tick.expires_after(std::chrono::seconds{1});
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, error));
       const auto served = of.served.load();
+      if (of.failed && !draining) {
+        log().critical("supervision has given up: draining, then ending with an error");
+        start_drain();
+      }
       if (of.in_flight > 0 || served == seen) continue;
       seen = served;
       return_free_memory();

@@ -1,5 +1,6 @@
 #include "providers/http_transport_proxy.hpp"
 
+#include "config/url.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -27,30 +28,10 @@ std::string variable(const char* lower, const char* upper) {
   return {};
 }
 
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/// Undoes %XX; anything else stays as it is.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 std::string basic(std::string_view user_info) {
   const auto colon = user_info.find(':');
-  auto plain = unescape(user_info.substr(0, colon)) + ':';
-  if (colon != std::string_view::npos) plain += unescape(user_info.substr(colon + 1));
+  auto plain = config::unescaped(user_info.substr(0, colon)) + ':';
+  if (colon != std::string_view::npos) plain += config::unescaped(user_info.substr(colon + 1));
   std::string out(4 * ((plain.size() + 2) / 3) + 1, '\0'); // OpenSSL adds a zero byte.
   const auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
                                     reinterpret_cast<const unsigned char*>(plain.data()),

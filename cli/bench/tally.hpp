@@ -7,10 +7,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
 namespace echelon::cli {
+
+struct outcome;
 
 /// The load that is offered to a router.
 struct offered_load {
@@ -23,6 +26,8 @@ struct offered_load {
                                ///< its next request when it has the answer to the last one.
   std::chrono::nanoseconds length{};  ///< How long requests become due.
   std::chrono::nanoseconds timeout{}; ///< From when a request is due to the end of its answer.
+  std::string expected; ///< What a plain answer must hold to be a good one; empty: anything.
+  std::function<void(const outcome&)> told = {}; ///< Of each outcome, when it is there.
 };
 
 /// What became of one request.

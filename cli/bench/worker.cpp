@@ -59,6 +59,7 @@ asio::awaitable<void> worker::run() {
     }
     x.ended = clock::now();
     of_.result.add(x);
+    if (of_.load.told) of_.load.told(x);
     // Without a rate nothing else would keep a worker from failing again at once.
     if (of_.load.rate <= 0 && x.status == 0 && !x.timed_out) {
       error_code ignored;
@@ -141,7 +142,7 @@ asio::awaitable<void> worker::read_body(parser& from, outcome& x) {
     const std::string_view piece{chunk.data(), chunk.size() - from.get().body().size};
     if (streamed)
       reader.feed(piece, clock::now());
-    else if (x.status != 200 && body.size() < chunk.size())
+    else if ((x.status != 200 || !of_.load.expected.empty()) && body.size() < chunk.size())
       body += piece;
     if (error && error != http::error::need_buffer) {
       fail(x, "broken answer", error);
@@ -156,6 +157,9 @@ asio::awaitable<void> worker::read_body(parser& from, outcome& x) {
     x.text = reader.failure();
     if (!x.text.empty()) x.failure = "broken stream";
     if (reader.first()) x.first = *reader.first();
+  } else if (body.find(of_.load.expected) == std::string::npos) {
+    x.failure = "wrong answer";
+    x.text = body.substr(0, most_text);
   }
 }
 

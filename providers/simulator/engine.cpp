@@ -112,6 +112,7 @@ simulated_answer simulator_engine::plan(const http_request& request, time_point 
   auto& counted = models_[call.model];
   counted.enter();
   total_.enter();
+  if (watcher_) watcher_(call.model, true, now);
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - started_).count();
   const bool silent = out.ending == script_ending::hang || out.ending == script_ending::drop_cut
                       || out.ending == script_ending::drop_close;
@@ -238,9 +239,15 @@ void simulator_engine::reset() {
     rule.seen = rule.used = 0;
 }
 
+void simulator_engine::watch(watcher x) {
+  const std::lock_guard lock{mutex_};
+  watcher_ = std::move(x);
+}
+
 void simulator_engine::leave(const std::string& model) {
   const std::lock_guard lock{mutex_};
   --total_.in_flight;
+  if (watcher_) watcher_(model, false, std::chrono::steady_clock::now());
   if (const auto at = models_.find(model); at != models_.end()) --at->second.in_flight;
 }
 

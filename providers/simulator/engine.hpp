@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -68,6 +69,10 @@ public:
   void use(simulator_script script);
   /// Forgets all counts but those in flight; the script's rules count from zero.
   void reset();
+  /// `x` is told of each start and end of a counted request, in their order and with the engine
+  /// locked: it must be quick and not come back. Null: nobody.
+  using watcher = std::function<void(const std::string& model, bool start, time_point)>;
+  void watch(watcher x);
 
 private:
   friend class flight_ticket;
@@ -90,6 +95,7 @@ private:
   counts total_;
   std::map<std::string, counts> models_;
   std::uint64_t next_id_ = 0;
+  watcher watcher_;
 };
 
 } // namespace echelon::providers

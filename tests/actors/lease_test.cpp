@@ -49,7 +49,7 @@ struct two_nodes : deterministic_fixture {
   void start_actors(actors::hierarchy& of, const std::function<void(actors::level_core&)>& fill) {
     for (const auto& [id, spec] : topology->actors)
       of.inside().children->take_over(spec, fill);
-    caf::anon_send(of.inside().supervisor, actors::watch_atom::value);
+    of.inside().supervisor->watch();
   }
 
   /// Time goes on; the borrower looks around as often as it does.
@@ -302,7 +302,7 @@ TEST_CASE_METHOD(two_nodes, "an actor that moves takes its loans along", "[lease
   REQUIRE(memory->gate.loans.size() == 1);
   family.take_over(*topology->find(path),
                    [&](auto& core) { core.load(*memory, sys.clock().now()); });
-  caf::anon_send(owner->inside().supervisor, actors::watch_atom::value);
+  owner->inside().supervisor->watch();
   pass(1s);
   CHECK(state("echelon/g.t1").permits_used == 1);
   CHECK(state("echelon/g.t1").rate_available == 36);

@@ -18,4 +18,11 @@ TEST_CASE("endpoints are split into scheme, host and port, and what is none is r
     CHECK(split_endpoint(url)->url() == url);
 }
 
+TEST_CASE("%XX is undone, anything else stays") {
+  CHECK(unescaped("group%2Fg") == "group/g");
+  CHECK(unescaped("%67%2f%2F") == "g//");
+  for (const auto* same : {"", "group/g", "%", "%2", "%zz", "100%", "+"})
+    CHECK(unescaped(same) == same);
+}
+
 } // namespace echelon::config::test
