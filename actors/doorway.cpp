@@ -84,7 +84,8 @@ void doorway::shut() {
 void doorway::open() {
   const std::lock_guard guard{mutex_};
   shut_ = false;
-  if (inside_ != nullptr) hand_in(*inside_);
+  // One that is about to die reads no more: its successor does.
+  if (inside_ != nullptr && !first_) hand_in(*inside_);
 }
 
 std::size_t doorway::kept() const {

@@ -70,9 +70,9 @@ std::uint64_t pool_limit(const experiment& x) {
   return share_of(x.rate, 1, 0.9);
 }
 
-/// So long that a limit of 3 is nearly used up.
+/// So long that half of a limit of 3 is used up: what piles up meanwhile is soon gone.
 std::chrono::milliseconds latency(const experiment& x) {
-  return std::chrono::milliseconds{std::llround(2400 / x.rate)};
+  return std::chrono::milliseconds{std::llround(1500 / x.rate)};
 }
 
 std::vector<limit_check> all_limits(const experiment& of) {

@@ -36,7 +36,7 @@ class Actors(Case):
         self.assertGreater(x["restarts"]["actors"], 6 * 180)
         self.assertGreater(x["restarts"]["supervisors"], 180)
         self.assertEqual([l for l in x["limits"] if not l["held"]], [])
-        self.assertTrue(all(l["most"] > l["limit"] * 0.6 for l in x["limits"][:4]), x["limits"])
+        self.assertTrue(all(l["most"] > l["limit"] / 4 for l in x["limits"]), x["limits"])
         self.assertEqual((x["held"], x["complaints"]), ([], []))
         self.assertIn("<svg", page)
         self.assertNotIn("http:", re.sub(r'xmlns="[^"]*"', "", page.split("<pre>")[0]))
