@@ -23,7 +23,8 @@ class Actors(Case):
     """Of a router that it starts itself."""
 
     def test_each_kind_of_actor_is_killed_200_times_under_load(self):
-        x, page = chaos("--for", "40s", "--times", "200", "--faults", "kill", "--seed", "7")
+        # Answers that come late now and then make requests pile up before each limit.
+        x, page = chaos("--for", "40s", "--times", "200", "--faults", "kill,slow-upstreams", "--seed", "7")
         self.assertTrue(x["good"], x)
         self.assertEqual(x["requests"]["lost"], 0, x["losses"])
         self.assertEqual(x["requests"]["cut_off"], 0)
@@ -36,7 +37,8 @@ class Actors(Case):
         self.assertGreater(x["restarts"]["actors"], 6 * 180)
         self.assertGreater(x["restarts"]["supervisors"], 180)
         self.assertEqual([l for l in x["limits"] if not l["held"]], [])
-        self.assertTrue(all(l["most"] > l["limit"] / 4 for l in x["limits"]), x["limits"])
+        for l in x["limits"]:
+            self.assertGreaterEqual(l["most"], l["limit"] if l["counts"] == "at once" else l["limit"] / 2, l)
         self.assertEqual((x["held"], x["complaints"]), ([], []))
         self.assertIn("<svg", page)
         self.assertNotIn("http:", re.sub(r'xmlns="[^"]*"', "", page.split("<pre>")[0]))
