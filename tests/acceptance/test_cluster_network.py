@@ -114,7 +114,10 @@ class Everything(Networked):
                 self.assertIn(x.status, (200, 429), x)
             else:
                 self.assertEqual(x.status, 200, x)
-            self.assertLess(x.took, T, x)
+        # Nobody else waits for a lost node. Only the network may be so bad for a moment: TCP sends what is lost, and lost
+        # again, after ever longer pauses, longer still where the switch itself has to wait for a busy machine.
+        late = [x for x in quiet if x.took >= T]
+        self.assertLessEqual(len(late), len(quiet) / 1000, late)
         self.assertEqual(most(), self.limit)
         self.assertLessEqual(u.max_running, self.permits)
         nodes.idle(20)
