@@ -93,6 +93,11 @@ std::size_t doorway::kept() const {
   return kept_.size();
 }
 
+bool doorway::is_open_to(const tenant& who) const {
+  const std::lock_guard guard{mutex_};
+  return inside_ == &who && !shut_ && kept_.empty();
+}
+
 void planted_fault::pass(where here) {
   auto planted = here;
   if (at_.load(std::memory_order_relaxed) == here

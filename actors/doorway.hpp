@@ -42,6 +42,8 @@ public:
   void shut();
   void open();
   [[nodiscard]] std::size_t kept() const;
+  /// `who` is behind it, and whoever comes goes straight in.
+  [[nodiscard]] bool is_open_to(const tenant& who) const;
 
 private:
   void hand_in(tenant& who);
@@ -60,6 +62,7 @@ public:
   void plant(where x) { at_ = x; }
   /// Throws std::runtime_error once if a fault was planted here.
   void pass(where here);
+  [[nodiscard]] bool planted() const { return at_ != where::nowhere; }
 
 private:
   std::atomic<where> at_{where::nowhere};

@@ -30,7 +30,11 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
       then(to_answer(std::move(*reply)));
       return id;
     }
-  // What leases have taken on the way, should nobody answer from here on.
+  if (auto reply = impl_->visit(msg)) {
+    then(to_answer(std::move(*reply)));
+    return id;
+  }
+  // What leases or visited actors have taken on the way, should nobody answer from here on.
   policy::admission_answer lost;
   lost.why = policy::refusal::unavailable;
   lost.by = msg.route.front();
@@ -115,6 +119,7 @@ void hierarchy::tell(const policy::actor_release& x) {
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
   auto msg = impl_->end(x);
   if (!msg) return then(policy::duration::zero());
+  if (const auto reply = impl_->visit(*msg)) return then(policy::duration{reply->closed_for_ns});
   impl_->request(
       impl_->where->find(x.actor), std::move(*msg),
       [then = std::move(then)](caf::message* m) {

@@ -6,6 +6,7 @@
 
 #include "actors/borrower.hpp"
 #include "actors/internals.hpp"
+#include "actors/level.hpp"
 #include "actors/on_caller.hpp"
 #include "actors/translate.hpp"
 
@@ -118,6 +119,22 @@ public:
       here_->run([&](auto* unit) { actor->enqueue(from, id, std::move(content), unit); });
     else
       actor->enqueue(from, id, std::move(content), nullptr);
+  }
+
+  /// Takes a request along its route as long as the actors are idle. Nothing: the first of what is
+  /// left of its route is to be sent it.
+  std::optional<messages::admit_reply> visit(messages::admit_request& msg) {
+    while (const auto to = visitable(msg.route.front())) {
+      auto step = host_of(to).visit(msg, now());
+      if (!step) break;
+      if (auto* reply = std::get_if<messages::admit_reply>(&*step)) return std::move(*reply);
+    }
+    return std::nullopt;
+  }
+
+  std::optional<messages::outcome_reply> visit(const messages::report_outcome& msg) {
+    const auto to = visitable(msg.actor);
+    return to ? host_of(to).visit(msg, now()) : std::nullopt;
   }
 
   void receive(caf::mailbox_element& x) {
@@ -249,7 +266,7 @@ public:
 
   void tell(const policy::actor_release& x) {
     auto msg = end(x);
-    if (!msg) return;
+    if (!msg || visit(*msg)) return;
     if (const auto to = where->find(x.actor))
       send(to, nullptr, caf::make_message_id(), std::move(*msg));
   }
@@ -265,6 +282,13 @@ public:
   std::atomic<policy::hold_id> last_hold{(std::uint64_t{std::random_device{}()} << 40U) | 1U};
 
 private:
+  /// The actor, if it may be visited; null if it is asked by message alone.
+  level_actor visitable(policy::path_id id) const {
+    return here_ ? where->local(id) : level_actor{};
+  }
+  static level_host& host_of(const level_actor& x) {
+    return *static_cast<level_host*>(caf::actor_cast<caf::abstract_actor*>(x));
+  }
   caf::actor_companion& companion() {
     return *static_cast<caf::actor_companion*>(caf::actor_cast<caf::abstract_actor*>(companion_));
   }

@@ -150,12 +150,7 @@ constexpr auto nothing_to_undo = [] {};
 constexpr auto an_error = [] { return caf::make_error(caf::sec::runtime_error); };
 
 void take_back(const parts& of, policy::hold_id hold) {
-  messages::report_outcome x;
-  x.actor = of.memory->core.spec().id;
-  x.hold = hold;
-  x.result = static_cast<std::uint8_t>(policy::outcome::neutral);
-  x.refund = true;
-  static_cast<void>(of.memory->core.report(x, of.now()));
+  take_back(of.memory->core, hold, of.now());
 }
 
 caf::result<messages::admit_reply> admit_once(const parts& of, messages::admit_request& msg) {
@@ -178,20 +173,10 @@ caf::result<messages::admit_reply> admit_once(const parts& of, messages::admit_r
 }
 
 caf::result<messages::admit_reply> admit(const parts& of, messages::admit_request& msg) {
-  // What a decision adds to the request.
-  auto route = msg.route, order = msg.order;
-  const auto trail = msg.trail.size(), members = msg.members.size();
-  const auto hold = msg.hold, lower = msg.lower;
+  const admission_mark before{msg};
   return attempt<messages::admit_reply>(
       of, msg, [&] { return admit_once(of, msg); },
-      [&] {
-        take_back(of, hold);
-        msg.route = std::move(route);
-        msg.order = std::move(order);
-        msg.trail.resize(std::min(trail, msg.trail.size()));
-        msg.members.resize(std::min(members, msg.members.size()));
-        msg.lower = lower;
-      },
+      [&] { before.undo(of.memory->core, msg, of.now()); },
       [&] { return unavailable(of.memory->core.spec().id, msg); });
 }
 

@@ -7,6 +7,9 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <variant>
 
 namespace echelon::actors {
 
@@ -22,6 +25,8 @@ struct level_memory {
   planted_fault fault;
   /// How many lives the first message of this one has ended so far.
   std::uint32_t tries = 0;
+  /// Held by whoever is in the actor: a life of it, or a visitor.
+  std::mutex inside;
 };
 
 /// One life of an actor. It dies by an exit message or when a handler throws.
@@ -34,9 +39,18 @@ public:
   void enqueue(caf::mailbox_element_ptr x, caf::execution_unit* where) override;
   bool cleanup(caf::error&& why, caf::execution_unit* where) override;
   void on_exit() override;
+  caf::resumable::resume_result resume(caf::execution_unit* where, std::size_t most) override;
   const char* name() const override { return "level"; }
   /// Reads from now on.
   void move_in() { memory_->door.move_in(*this); }
+
+  // Visits: what an idle actor answers to a message, on the calling thread and without the message.
+  // Nothing, if it is not idle: then it must be sent. Only without a cluster.
+  /// A reply, or who is asked next with `msg`.
+  std::optional<std::variant<forward_to, messages::admit_reply>> visit(messages::admit_request& msg,
+                                                                       policy::time_point now);
+  std::optional<messages::outcome_reply> visit(const messages::report_outcome& msg,
+                                               policy::time_point now);
 
   /// Requests that wait until borrowers have given back what they do not use.
   struct parked {
@@ -52,11 +66,29 @@ protected:
 private:
   void read(caf::mailbox_element_ptr x, caf::execution_unit* where) override;
   std::deque<caf::mailbox_element_ptr> leave_behind() override;
+  template <class Work>
+  auto as_visitor(policy::time_point now, Work work)
+      -> std::optional<decltype(work(std::declval<level_core&>()))>;
 
   std::shared_ptr<level_memory> memory_;
   std::shared_ptr<const directory> where_;
 };
 
+/// How to take back what an admission has done so far, at this actor and to the message.
+class admission_mark {
+public:
+  explicit admission_mark(const messages::admit_request& msg);
+  void undo(level_core& core, messages::admit_request& msg, policy::time_point now) const;
+
+private:
+  std::vector<policy::path_id> route_, order_;
+  std::size_t trail_, members_;
+  policy::hold_id hold_;
+  policy::path_id lower_;
+};
+
+/// Whatever the actor holds for `hold` is as if it had never been taken.
+void take_back(level_core& core, policy::hold_id hold, policy::time_point now);
 /// What it does with messages.
 level_actor::behavior_type level(level_host* self, std::shared_ptr<level_memory> memory,
                                  std::shared_ptr<const directory> where);
