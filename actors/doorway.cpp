@@ -28,6 +28,7 @@ doorway::element doorway::come(element x, tenant& handle, caf::execution_unit* w
     if (lasting || inside_ == &handle) inside_->read(std::move(x), where);
   } else if (lasting) {
     kept_.push_back(std::move(x));
+    note();
   }
   return {};
 }
@@ -42,6 +43,7 @@ void doorway::move_in(tenant& who) {
   over_ = false;
   inside_ = &who;
   if (!shut_) hand_in(who);
+  note();
 }
 
 void doorway::move_out(tenant& who, bool died) {
@@ -49,6 +51,7 @@ void doorway::move_out(tenant& who, bool died) {
   if (inside_ != &who) return;
   inside_ = nullptr;
   if (!died) over_ = true;
+  note();
   if (over_) return;
   auto rest = who.leave_behind();
   std::erase_if(rest, [](const auto& x) { return !is_for_successor(*x); });
@@ -56,12 +59,14 @@ void doorway::move_out(tenant& who, bool died) {
   const auto at = std::next(kept_.begin(), first_ ? 1 : 0);
   kept_.insert(at, std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
   first_ = false;
+  note();
 }
 
 void doorway::put_first(element x) {
   const std::lock_guard guard{mutex_};
   kept_.push_front(std::move(x));
   first_ = true;
+  note();
 }
 
 void doorway::close() {
@@ -70,6 +75,7 @@ void doorway::close() {
     const std::lock_guard guard{mutex_};
     over_ = true;
     rest.swap(kept_);
+    note();
   }
   const caf::detail::sync_request_bouncer bounce{caf::sec::request_receiver_down};
   for (const auto& x : rest)
@@ -79,6 +85,7 @@ void doorway::close() {
 void doorway::shut() {
   const std::lock_guard guard{mutex_};
   shut_ = true;
+  note();
 }
 
 void doorway::open() {
@@ -86,16 +93,12 @@ void doorway::open() {
   shut_ = false;
   // One that is about to die reads no more: its successor does.
   if (inside_ != nullptr && !first_) hand_in(*inside_);
+  note();
 }
 
 std::size_t doorway::kept() const {
   const std::lock_guard guard{mutex_};
   return kept_.size();
-}
-
-bool doorway::is_open_to(const tenant& who) const {
-  const std::lock_guard guard{mutex_};
-  return inside_ == &who && !shut_ && kept_.empty();
 }
 
 void planted_fault::pass(where here) {

@@ -43,15 +43,18 @@ public:
   void open();
   [[nodiscard]] std::size_t kept() const;
   /// `who` is behind it, and whoever comes goes straight in.
-  [[nodiscard]] bool is_open_to(const tenant& who) const;
+  [[nodiscard]] bool is_open_to(const tenant& who) const { return passable_ == &who; }
 
 private:
   void hand_in(tenant& who);
+  /// After each change, with the door locked.
+  void note() { passable_ = shut_ || over_ || !kept_.empty() ? nullptr : inside_; }
 
   mutable std::mutex mutex_;
   std::deque<element> kept_;
   tenant* inside_ = nullptr;
   bool over_ = false, shut_ = false;
+  std::atomic<const tenant*> passable_{nullptr};
   bool first_ = false; // The first of `kept_` was in hand when the actor died.
 };
 

@@ -66,6 +66,13 @@ json parse_object(std::string_view body, bool* repeated) {
 object_reader::object_reader(const json& value, std::string path)
     : value_(value), path_(std::move(path)) {
   if (!value_.is_object()) throw wrong_type(path_, "an object", value_);
+  for (const auto& [key, member] : value_.get_ref<const json::object_t&>())
+    marks_ |= mark_of(key);
+}
+
+std::uint64_t object_reader::mark_of(std::string_view key) {
+  const auto first = key.empty() ? 0U : static_cast<unsigned char>(key.front());
+  return std::uint64_t{1} << ((first * 5U + key.size()) & 63U);
 }
 
 std::string object_reader::path(std::string_view key) const {
@@ -77,6 +84,7 @@ std::string object_reader::path(std::string_view key, std::size_t index) const {
 }
 
 const json* object_reader::find(const char* key) const {
+  if ((marks_ & mark_of(key)) == 0) return nullptr;
   const auto it = value_.find(key);
   return it == value_.end() || it->is_null() ? nullptr : &*it;
 }

@@ -68,8 +68,13 @@ public:
                                           std::initializer_list<std::string_view> values) const;
 
 private:
+  /// A bit for each name's length and first character: most names that are looked for are not
+  /// there.
+  static std::uint64_t mark_of(std::string_view key);
+
   const nlohmann::json& value_;
   std::string path_;
+  std::uint64_t marks_ = 0;
 };
 
 } // namespace echelon::engine

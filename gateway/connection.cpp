@@ -25,14 +25,19 @@ namespace {
 
 std::string head(const connection& to, int status, const header_fields& headers) {
   const auto reason = beast::http::obsolete_reason(static_cast<beast::http::status>(status));
-  auto text =
-      fmt::format("HTTP/1.1 {} {}\r\n", status, std::string_view{reason.data(), reason.size()});
+  std::string text;
+  text.reserve(512);
+  text.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
+  text.append(reason.data(), reason.size()).append("\r\n");
   for (const auto& [name, value] : headers) {
-    text += name;
-    text += ": ";
-    for (const char c : value)
-      if (c != '\r' && c != '\n') text += c;
-    text += "\r\n";
+    text.append(name).append(": ");
+    std::string_view rest = value;
+    for (auto end = rest.find_first_of("\r\n"); end != std::string_view::npos;
+         end = rest.find_first_of("\r\n")) { // Left out: a header ends at its line's end.
+      text.append(rest, 0, end);
+      rest.remove_prefix(end + 1);
+    }
+    text.append(rest).append("\r\n");
   }
   text += to.keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
   return text;
@@ -48,7 +53,8 @@ std::string frame(const connection& to, std::string data) {
 asio::awaitable<void> write_answer(connection& to, int status, std::string_view content_type,
                                    const header_fields& headers, std::string_view body) {
   auto text = head(to, status, headers);
-  text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", content_type, body.size());
+  text.append("Content-Type: ").append(content_type).append("\r\nContent-Length: ");
+  text.append(std::to_string(body.size())).append("\r\n\r\n");
   to.head_sent = true;
   to.status = status;
   if (to.on_status) to.on_status();

@@ -1,6 +1,7 @@
 #include "policy/dispatch.hpp"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace echelon::policy {
@@ -8,7 +9,11 @@ namespace echelon::policy {
 dispatch::dispatch(std::shared_ptr<const plan> plan, topology_ptr topology, request_terms terms,
                    hold_id hold, std::uint64_t seed)
     : plan_(std::move(plan)), topology_(std::move(topology)), terms_(terms), hold_(hold),
-      random_(seed), stages_(plan_->stages), visits_(stages_.size()) {}
+      random_(seed), visits_(plan_->stages.size()) {
+  stages_.reserve(plan_->stages.size());
+  for (const auto& x : plan_->stages)
+    stages_.push_back(&x);
+}
 
 action dispatch::begin(time_point now) {
   if (stages_.empty()) return finish({give_up::kind::unavailable, {}, refusal::unavailable}, now);
@@ -37,7 +42,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   } else {
     for (auto actor : x.trail) {
       held_.push_back({actor, hold_});
-      if (actor == plan_->pool) held_member_ = stages_[at_].pool_member;
+      if (actor == plan_->pool) held_member_ = stages_[at_]->pool_member;
     }
   }
   if (x.why == refusal::none) {
@@ -65,7 +70,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     live_ = true;
     for (auto id : {terms_.key, plan_->router, plan_->node, plan_->pool})
       if (id != 0) charged_.insert(id);
-    const auto& here = stages_[at_];
+    const auto& here = *stages_[at_];
     note(now, "attempt", here.label + "/" + model->name, "granted");
     return start_attempt{model->name,    here.label,   here.group_name,
                          here.tier_name, here.timeout, here.hedge_after};
@@ -75,7 +80,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   const bool closed = x.why == refusal::open || x.why == refusal::benched;
   const auto refuse_stages = [&](auto member, path_id id) {
     for (std::size_t i = 0; i < stages_.size(); ++i) {
-      if (stages_[i].*member != id) continue;
+      if (stages_[i]->*member != id) continue;
       visits_[i].refused = true;
       visits_[i].closed = visits_[i].closed || closed;
     }
@@ -88,8 +93,8 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     blocked_by_ = x.by;
     break;
   case level::pool:
-    if (x.why == refusal::open && ordered_ && x.members.empty() && stages_[at_].pool_member != 0)
-      refuse_stages(&stage::pool_member, stages_[at_].pool_member);
+    if (x.why == refusal::open && ordered_ && x.members.empty() && stages_[at_]->pool_member != 0)
+      refuse_stages(&stage::pool_member, stages_[at_]->pool_member);
     else
       blocked_ = true;
     break;
@@ -143,7 +148,7 @@ action dispatch::on_slept(time_point now) {
 /// What a failed attempt at `failed` means for what may be tried later.
 void dispatch::note_failure(const attempt_result& x, path_id failed, time_point now) {
   auto& seen = visits_[at_];
-  const auto& here = stages_[at_];
+  const auto& here = *stages_[at_];
   const auto* model = model_in(at_, failed);
   const auto rule = rule_of(x.kind);
   note(now, "failed", here.label + "/" + model->name, std::string{to_string(x.kind)});
@@ -165,7 +170,7 @@ void dispatch::note_failure(const attempt_result& x, path_id failed, time_point 
 action dispatch::on_failure(const attempt_result& x, time_point now) {
   live_ = false;
   hedge_lost(now); // Asked for and not granted yet, at most.
-  const auto& here = stages_[at_];
+  const auto& here = *stages_[at_];
   const auto failed = model_;
   note_failure(x, failed, now);
   // The tier is asked anew for each attempt; what lies above it is kept while we stay.
@@ -185,7 +190,7 @@ action dispatch::on_failure(const attempt_result& x, time_point now) {
   const auto to = first_eligible();
   leave(from, to);
   if (to)
-    note(now, "move", stages_[*to].label,
+    note(now, "move", stages_[*to]->label,
          std::string{rule_of(x.kind).move_on ? to_string(here.strategy) : to_string(x.kind)});
   return next_candidate(now);
 }
@@ -221,7 +226,7 @@ std::optional<action> dispatch::try_here(const attempt_result& x, time_point now
 
 action dispatch::on_success(std::int64_t tokens, time_point now) {
   live_ = false;
-  note(now, "answered", stages_[at_].label, "");
+  note(now, "answered", stages_[at_]->label, "");
   hedge_lost(now);
   while (!held_.empty())
     release_last(outcome::success, false, tokens);

@@ -5,12 +5,12 @@
 
 #include "policy/failure.hpp"
 #include "policy/gate.hpp"
+#include "policy/splitmix.hpp"
 #include "policy/topology.hpp"
 
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <variant>
@@ -173,7 +173,7 @@ public:
   /// The id under which actors know the request now.
   [[nodiscard]] hold_id hold() const { return hold_; }
   [[nodiscard]] const std::vector<step>& steps() const { return steps_; }
-  [[nodiscard]] const stage& current_stage() const { return stages_[at_]; }
+  [[nodiscard]] const stage& current_stage() const { return *stages_[at_]; }
   [[nodiscard]] duration queued_for() const { return queued_; }
 
   /// How long a class benches a model when the upstream named no time.
@@ -252,9 +252,9 @@ private:
   request_terms terms_;
   hold_id hold_;              // Of the newest ask; what is held keeps its own.
   bool asked_before_ = false; // Then the next ask gets another one, if there is one.
-  std::mt19937_64 random_;
+  splitmix64 random_;
 
-  std::vector<stage> stages_;
+  std::vector<const stage*> stages_; // Of the plan, in the order in which they are tried.
   std::vector<visit> visits_;
   bool ordered_ = false; // The pool has chosen the order of its members.
   std::size_t at_ = 0;   // Stage being asked or attempted.

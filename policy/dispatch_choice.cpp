@@ -2,12 +2,13 @@
 #include "policy/dispatch.hpp"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace echelon::policy {
 
 const stage_model* dispatch::model_in(std::size_t index, path_id id) const {
-  for (const auto& x : stages_[index].models)
+  for (const auto& x : stages_[index]->models)
     if (x.id == id) return &x;
   return nullptr;
 }
@@ -17,7 +18,7 @@ bool dispatch::eligible(std::size_t index) const {
   const auto& seen = visits_[index];
   if (seen.left || seen.refused) return false;
   if (only_ ? std::find(only_->begin(), only_->end(), index) == only_->end()
-            : stages_[index].reserve)
+            : stages_[index]->reserve)
     return false;
   const bool moves = last_attempt_stage_ ? index != *last_attempt_stage_ : index != 0;
   if (moves && (!plan_->fallback || moves_ >= plan_->max_moves)) return false;
@@ -38,12 +39,12 @@ std::optional<std::size_t> dispatch::first_eligible() const {
 bool dispatch::follow_cause(failure_class kind, const stage_model& failed) {
   const bool overflow = kind == failure_class::context_overflow;
   if (!overflow && kind != failure_class::content_policy) return false;
-  const auto& route = overflow ? stages_[at_].on_overflow : stages_[at_].on_policy;
+  const auto& route = overflow ? stages_[at_]->on_overflow : stages_[at_]->on_policy;
   if (!route.tiers.empty()) {
     std::vector<std::size_t> to;
     for (auto tier : route.tiers)
       for (std::size_t i = 0; i < stages_.size(); ++i)
-        if (stages_[i].tier == tier && !visits_[i].left) to.push_back(i);
+        if (stages_[i]->tier == tier && !visits_[i].left) to.push_back(i);
     only_ = std::move(to);
     // The request is wrong for where it came from, not for where it goes.
     visits_[at_].left = true;
@@ -52,7 +53,7 @@ bool dispatch::follow_cause(failure_class kind, const stage_model& failed) {
   if (!route.next) return false;
   if (overflow && failed.context_window)
     for (std::size_t i = 0; i < stages_.size(); ++i)
-      for (const auto& x : stages_[i].models)
+      for (const auto& x : stages_[i]->models)
         if (x.context_window && *x.context_window <= *failed.context_window)
           visits_[i].no_retry.insert(x.id);
   return true;
@@ -67,7 +68,7 @@ bool dispatch::take_retry(time_point now) {
 /// A move that the group's strategy makes within a tier; it is no retry.
 bool dispatch::free_move(std::size_t index, const stage_model& x) const {
   if (tries_.count(x.id) != 0) return false;
-  switch (stages_[index].strategy) {
+  switch (stages_[index]->strategy) {
   case fallback_strategy::echelon_down: return false;
   case fallback_strategy::model_rotate: return true;
   case fallback_strategy::provider_failover:
@@ -78,7 +79,7 @@ bool dispatch::free_move(std::size_t index, const stage_model& x) const {
 
 bool dispatch::may_try(std::size_t index, const stage_model& x) const {
   const auto& seen = visits_[index];
-  const auto& here = stages_[index];
+  const auto& here = *stages_[index];
   if (seen.passed.count(x.id) != 0 || seen.no_retry.count(x.id) != 0) return false;
   const auto tried = tries_.find(x.id);
   if (tried != tries_.end() && tried->second > here.max_retries) return false;
@@ -109,7 +110,7 @@ const stage_model* dispatch::pick(std::size_t index) const {
   for (auto id : seen.order)
     if (const auto* x = model_in(index, id)) consider(*x);
   if (seen.order.empty())
-    for (const auto& x : stages_[index].models)
+    for (const auto& x : stages_[index]->models)
       consider(x);
   return best;
 }
@@ -137,7 +138,7 @@ action dispatch::next_candidate(time_point now) {
 
 action dispatch::ask_stage(std::size_t index, path_id model) {
   at_ = index;
-  const auto& here = stages_[index];
+  const auto& here = *stages_[index];
   const bool alone = here.tier == 0;
   const auto wanted = full_route(index, alone ? here.models.front().id : model);
   std::size_t common = 0;
@@ -186,12 +187,12 @@ void dispatch::note_refusal(const admission_answer& x, time_point now) {
 }
 
 void dispatch::apply_member_order(const std::vector<path_id>& members) {
-  std::vector<stage> sorted;
+  std::vector<const stage*> sorted;
   for (auto member : members)
-    for (const auto& x : stages_)
-      if (x.pool_member == member && !x.reserve) sorted.push_back(x);
-  for (const auto& x : stages_)
-    if (x.reserve) sorted.push_back(x);
+    for (const auto* x : stages_)
+      if (x->pool_member == member && !x->reserve) sorted.push_back(x);
+  for (const auto* x : stages_)
+    if (x->reserve) sorted.push_back(x);
   stages_ = std::move(sorted);
   visits_.assign(stages_.size(), {});
   ordered_ = true;
@@ -250,7 +251,7 @@ action dispatch::retry_later(time_point now) {
     later_.erase(first);
     auto& seen = visits_[x.stage];
     const bool moves = last_attempt_stage_ && x.stage != *last_attempt_stage_;
-    if (x.when >= terms_.deadline || seen.retries >= stages_[x.stage].max_retries
+    if (x.when >= terms_.deadline || seen.retries >= stages_[x.stage]->max_retries
         || (moves && moves_ >= plan_->max_moves) || only_ || !take_retry(now))
       continue;
     drop_tickets();
@@ -271,10 +272,10 @@ action dispatch::finish(give_up x, time_point now) {
   bool blamed = false, all = true;
   hedge_lost(now);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    all = all && (stages_[i].reserve || failed_whole(i));
+    all = all && (stages_[i]->reserve || failed_whole(i));
     if (!visits_[i].blamed) continue;
     blamed = true;
-    blame_outer(stages_[i]);
+    blame_outer(*stages_[i]);
   }
   if (blamed && all) blame(plan_->node, 0);
   release_from(0, outcome::neutral, !live_);

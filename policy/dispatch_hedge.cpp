@@ -7,7 +7,7 @@
 namespace echelon::policy {
 
 std::optional<ask_admission> dispatch::ask_hedge(hold_id hold, time_point now) {
-  const auto& here = stages_[at_];
+  const auto& here = *stages_[at_];
   const auto& seen = visits_[at_];
   if (!live_ || hedge_ || here.tier == 0) return std::nullopt;
   ask_admission x;
@@ -27,7 +27,7 @@ std::optional<start_attempt> dispatch::on_hedge_admission(const admission_answer
                                                           time_point now) {
   if (!hedge_) return std::nullopt;
   hedge_->held = x.trail;
-  const auto& here = stages_[at_];
+  const auto& here = *stages_[at_];
   const auto* model = x.why == refusal::none ? model_in(at_, x.by) : nullptr;
   if (model == nullptr) {
     note(now, "refused", name(x.by), "hedge: " + std::string{to_string(x.why)});
@@ -66,7 +66,7 @@ void dispatch::hedge_lost(time_point now, bool started) {
 
 /// The hedge takes the place of the attempt.
 void dispatch::promote_hedge(std::int64_t tokens) {
-  const auto tier = stages_[at_].tier;
+  const auto tier = stages_[at_]->tier;
   while (!held_.empty() && (held_.back().actor == model_ || held_.back().actor == tier))
     release_last(outcome::neutral, false, tokens);
   for (auto actor : hedge_->held)

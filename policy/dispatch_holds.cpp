@@ -26,7 +26,7 @@ std::vector<path_id> dispatch::full_route(std::size_t index, path_id model) cons
   for (auto id : {terms_.key, plan_->router, plan_->node, plan_->pool})
     if (id != 0) route.push_back(id);
   if (plan_->rotates && !ordered_) return route;
-  const auto& x = stages_[index];
+  const auto& x = *stages_[index];
   for (auto id : {x.group, x.tier, model})
     if (id != 0) route.push_back(id);
   return route;
@@ -38,8 +38,8 @@ void dispatch::release(path_id actor, outcome result, bool refund, std::int64_t 
   x.actor = actor;
   x.release = {hold != 0 ? hold : hold_, result, refund && charged_.count(actor) == 0, tokens, {}};
   if (at_ < stages_.size()) {
-    if (actor == plan_->pool) x.member = stages_[at_].pool_member;
-    if (actor == stages_[at_].tier) x.member = model_;
+    if (actor == plan_->pool) x.member = stages_[at_]->pool_member;
+    if (actor == stages_[at_]->tier) x.member = model_;
   }
   releases_.push_back(x);
 }
@@ -124,7 +124,7 @@ void dispatch::blame(path_id actor, path_id member) {
 /// tier.
 bool dispatch::failed_whole(std::size_t index) const {
   const auto& seen = visits_[index];
-  const auto& models = stages_[index].models;
+  const auto& models = stages_[index]->models;
   return seen.closed || std::all_of(models.begin(), models.end(), [&](const auto& m) {
            return seen.bad.count(m.id) != 0;
          });
@@ -132,10 +132,10 @@ bool dispatch::failed_whole(std::size_t index) const {
 
 // The request leaves stage `index` for good, for `next` or for nowhere.
 void dispatch::leave(std::size_t index, std::optional<std::size_t> next) {
-  const auto& from = stages_[index];
+  const auto& from = *stages_[index];
   visits_[index].left = true;
   if (visits_[index].blamed && failed_whole(index)) blame(from.tier, 0);
-  if (!next || stages_[*next].group != from.group) blame_outer(from);
+  if (!next || stages_[*next]->group != from.group) blame_outer(from);
 }
 
 // The group of `from`, and its pool member, have failed this request if all of their stages have.
@@ -144,7 +144,7 @@ void dispatch::blame_outer(const stage& from) {
     std::size_t count = 0;
     bool blamed = false;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
-      if (stages_[i].*member != from.*member || !failed_whole(i)) continue;
+      if (stages_[i]->*member != from.*member || !failed_whole(i)) continue;
       ++count;
       blamed = blamed || visits_[i].blamed;
     }

@@ -31,8 +31,7 @@ http_exchange_state::http_exchange_state(std::shared_ptr<http_pool> pool,
     : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout), timer_(pool_->executor()),
       connect_timer_(pool_->executor()) {
   try {
-    origin_ = origin_of(provider);
-    origin_.proxy = proxy_for(provider, origin_, pool_->proxies());
+    origin_ = pool_->origin(provider);
   } catch (const transport_error& error) {
     bad_url_ = error.message;
   }

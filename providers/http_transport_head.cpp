@@ -4,7 +4,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 
 #include <algorithm>
-#include <array>
+#include <string_view>
 
 namespace echelon::providers {
 
@@ -19,21 +19,26 @@ bool has_control(std::string_view text) {
   });
 }
 
+template <std::size_t N>
+bool is_among(const std::string_view (&names)[N], std::string_view name) {
+  return std::any_of(names, names + N, [&](std::string_view x) {
+    return x.size() == name.size() && beast::iequals(name, x);
+  });
+}
+
 /// Headers that the transport writes itself or that mean this hop only.
 bool is_ours(std::string_view name) {
-  static constexpr std::array names{
+  static constexpr std::string_view names[]{
       "host", "content-length", "connection", "transfer-encoding", "keep-alive",         "upgrade",
       "te",   "trailer",        "expect",     "proxy-connection",  "proxy-authorization"};
-  return std::any_of(names.begin(), names.end(),
-                     [&](const char* x) { return beast::iequals(name, x); });
+  return is_among(names, name);
 }
 
 bool is_hop_by_hop(std::string_view name) {
-  static constexpr std::array names{"connection", "keep-alive",        "proxy-authenticate",
-                                    "te",         "proxy-connection",  "proxy-authorization",
-                                    "trailer",    "transfer-encoding", "upgrade"};
-  return std::any_of(names.begin(), names.end(),
-                     [&](const char* x) { return beast::iequals(name, x); });
+  static constexpr std::string_view names[]{
+      "connection",          "keep-alive", "proxy-authenticate", "te",     "proxy-connection",
+      "proxy-authorization", "trailer",    "transfer-encoding",  "upgrade"};
+  return is_among(names, name);
 }
 
 } // namespace

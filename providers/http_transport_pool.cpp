@@ -28,6 +28,20 @@ void http_pool::give(const http_origin& origin, std::shared_ptr<http_connection>
   arm();
 }
 
+const http_origin& http_pool::origin(const config::provider_config& provider) {
+  const auto found = origins_.find(provider.base_url);
+  if (found != origins_.end() && found->second.ca_file == provider.ca_file
+      && found->second.proxy == provider.proxy)
+    return found->second.where;
+  auto where = origin_of(provider);
+  where.proxy = proxy_for(provider, where, proxies_);
+  constexpr std::size_t most = 10'000; // What reloads have left behind is not kept for ever.
+  if (origins_.size() >= most) origins_.clear();
+  auto& kept = origins_[provider.base_url];
+  kept = {provider.ca_file, provider.proxy, std::move(where)};
+  return kept.where;
+}
+
 void http_pool::close() {
   closed_ = true;
   names_->close();

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 namespace echelon::providers {
 
@@ -37,6 +38,9 @@ public:
 
   explicit http_pool(boost::asio::any_io_executor executor);
 
+  /// Where requests to `provider` go, by proxy or not; worked out once for each base URL. Throws as
+  /// origin_of() and proxy_for().
+  [[nodiscard]] const http_origin& origin(const config::provider_config& provider);
   /// The connection that was used last and is still good, or null.
   [[nodiscard]] std::shared_ptr<http_connection> take(const http_origin& origin);
   /// Keeps a connection whose answer was read to its end.
@@ -59,6 +63,10 @@ private:
     std::shared_ptr<http_connection> connection;
     std::chrono::steady_clock::time_point until;
   };
+  struct known_origin {
+    std::string ca_file, proxy; ///< As configured.
+    http_origin where;
+  };
   void arm();
   void sweep();
 
@@ -68,7 +76,8 @@ private:
   boost::asio::steady_timer timer_;
   bool armed_ = false;
   bool closed_ = false;
-  std::map<http_origin, std::deque<idle>> idle_; ///< Oldest first; no empty entries.
+  std::unordered_map<std::string, known_origin> origins_; ///< By base URL.
+  std::map<http_origin, std::deque<idle>> idle_;          ///< Oldest first; no empty entries.
   std::map<std::string, std::shared_ptr<boost::asio::ssl::context>> tls_;
 };
 
