@@ -235,6 +235,7 @@ bool hierarchy::disturb(policy::path_id id, disturbance what, std::int64_t amoun
     if (!children.shut(id)) return false;
     impl_->post->open_after(id, std::clamp<std::int64_t>(amount, 0, 60'000));
     return true;
+  case disturbance::drop: return children.lose(id, std::clamp<std::int64_t>(amount, 0, 1'000'000));
   case disturbance::fill:
     for (std::int64_t i = 0; i < std::min<std::int64_t>(amount, 1'000'000); ++i)
       caf::anon_send(x, messages::get_state{id});

@@ -71,8 +71,8 @@ public:
   /// Ends the actor as by a crash; its supervisor starts it anew. @returns False if there is none.
   bool kill(policy::path_id id);
   /// Does something to an actor of this node on purpose. `amount`: milliseconds of a pause (at most
-  /// 60,000), messages of a fill (at most 1,000,000). The supervisor may be killed as well: another
-  /// follows. @returns False if it does not live here.
+  /// 60,000), messages of a fill or drop (at most 1,000,000). The supervisor may be killed as well:
+  /// another follows. @returns False if it does not live here.
   bool disturb(policy::path_id id, disturbance what, std::int64_t amount = 0);
   [[nodiscard]] static policy::path_id supervisor_id();
   /// `each`: how often one actor may die; `all`: how often all may be started anew because one died

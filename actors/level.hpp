@@ -5,6 +5,8 @@
 #include "actors/level_core.hpp"
 #include "actors/types.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -23,6 +25,7 @@ struct level_memory {
   std::atomic<std::uint32_t> restarts{0};
   doorway door;
   planted_fault fault;
+  std::atomic<std::int64_t> losses{0}; ///< So many messages of other nodes never arrive.
   /// How many lives the first message of this one has ended so far.
   std::uint32_t tries = 0;
   /// Held by whoever is in the actor: a life of it, or a visitor.
@@ -66,6 +69,7 @@ protected:
 private:
   void read(caf::mailbox_element_ptr x, caf::execution_unit* where) override;
   std::deque<caf::mailbox_element_ptr> leave_behind() override;
+  bool is_lost(const caf::mailbox_element& x);
   template <class Work>
   auto as_visitor(policy::time_point now, Work work)
       -> std::optional<decltype(work(std::declval<level_core&>()))>;

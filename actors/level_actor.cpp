@@ -37,7 +37,16 @@ level_actor::behavior_type level_host::make_behavior() {
   return level(this, memory_, where_);
 }
 
+/// As if the network had not brought it. What nodes say of their ends is CAF's own and not meant.
+bool level_host::is_lost(const caf::mailbox_element& x) {
+  auto& losses = memory_->losses;
+  if (losses.load(std::memory_order_relaxed) <= 0 || !x.sender || x.sender->node() == node())
+    return false;
+  return losses.fetch_sub(1) > 0;
+}
+
 void level_host::enqueue(caf::mailbox_element_ptr x, caf::execution_unit* where) {
+  if (is_lost(*x)) return;
   if (auto own = memory_->door.come(std::move(x), *this, where)) read(std::move(own), where);
 }
 

@@ -21,6 +21,7 @@ enum class disturbance : std::uint8_t {
   throw_after,  ///< or when it has decided and nobody knows yet.
   pause,        ///< It reads nothing for some milliseconds.
   fill,         ///< Some messages go to its mailbox at once.
+  drop,         ///< Some messages of other nodes are lost on their way to it.
 };
 
 } // namespace echelon::actors

@@ -197,6 +197,14 @@ bool family::plant(policy::path_id id, planted_fault::where where) {
   return true;
 }
 
+bool family::lose(policy::path_id id, std::int64_t messages) {
+  const std::lock_guard guard{mutex_};
+  const auto i = children_.find(id);
+  if (i == children_.end()) return false;
+  i->second.memory->losses = messages;
+  return true;
+}
+
 bool family::shut(policy::path_id id) {
   const std::lock_guard guard{mutex_};
   const auto i = children_.find(id);

@@ -52,6 +52,8 @@ public:
   [[nodiscard]] supervision_totals totals() const;
   /// Plants a fault for chaos tests. @returns False if the actor is not here.
   bool plant(policy::path_id id, planted_fault::where where);
+  /// So many messages of other nodes are lost before they reach it. @returns As plant().
+  bool lose(policy::path_id id, std::int64_t messages);
   /// Its messages are kept until open(). @returns As plant().
   bool shut(policy::path_id id);
   void open(policy::path_id id);

@@ -30,6 +30,7 @@ constexpr std::array disturbances{
     disturbance_name{"throw-late", actors::disturbance::throw_after, "", 0, 0},
     disturbance_name{"pause", actors::disturbance::pause, "ms", 100, 60'000},
     disturbance_name{"fill", actors::disturbance::fill, "messages", 10'000, 1'000'000},
+    disturbance_name{"drop", actors::disturbance::drop, "messages", 10, 1'000'000},
 };
 
 /// The parameter `name=N` of a query; nothing if it is not a number from 0 to `most`.
@@ -64,6 +65,9 @@ asio::awaitable<bool> serve_disturbance(engine::router& of, connection& client,
   } else if (!amount) {
     auto message = fmt::format("{} takes ?{}=N with N from 0 to {}.", verb, x->amount, x->most);
     co_await fail(client, 400, std::move(message), "invalid_amount");
+  } else if (x->what == actors::disturbance::drop && !of.hierarchy().clustered()) {
+    co_await fail(client, 400, "Messages within one node are not lost: drop needs a cluster.",
+                  "no_cluster");
   } else if (of.hierarchy().disturb(id, x->what, *amount)) {
     const auto* const done = x->what == actors::disturbance::kill ? "killed" : "disturbed";
     const json body{{done, actor}};

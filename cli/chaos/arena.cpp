@@ -53,7 +53,8 @@ std::map<std::string, std::vector<std::string>> arena::actors() {
 std::string arena::disturb(const strike& x) {
   auto path = fmt::format("/admin/actors/{}/{}", escaped(x.subject), x.what->name);
   if (x.what->name == "pause") path += fmt::format("?ms={}", std::llround(x.length * 1000));
-  if (x.what->name == "fill") path += fmt::format("?messages={}", x.amount);
+  if (x.what->name == "fill" || x.what->name == "drop")
+    path += fmt::format("?messages={}", x.amount);
   std::string why = "no router is there";
   for (std::size_t i = 0; i < nodes().size(); ++i) {
     if (!ready(i)) continue;

@@ -45,9 +45,15 @@ experiment read(const chaos_options& options) {
   if (x.strikes.empty() && x.times == 0)
     x.times = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(x.seconds / 2));
   const bool elsewhere = !options.url.empty(), alone = x.nodes == 1;
+  const auto in_a_node = [](const fault_kind& f) { return f.name != "drop"; };
+  if (!elsewhere && alone)
+    for (const auto& name : x.faults)
+      if (!in_a_node(*find_fault(name)))
+        throw std::runtime_error(name
+                                 + " needs --nodes 2 or more: within one node no message is lost");
   if (x.faults.empty())
     for (const auto& f : fault_kinds()) {
-      const bool possible = f.who == victim::actor
+      const bool possible = (f.who == victim::actor && (in_a_node(f) || (!elsewhere && !alone)))
                             || (!elsewhere && (f.who == victim::upstreams || !alone))
                             || (!elsewhere && f.name == "descriptors");
       if (possible) x.faults.emplace_back(f.name);

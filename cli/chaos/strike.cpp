@@ -12,6 +12,7 @@ const std::vector<fault_kind>& fault_kinds() {
       {"throw-late", victim::actor, false, 0, "its next handler throws when it has decided"},
       {"pause", victim::actor, true, 0, "it reads nothing: all its messages are delayed"},
       {"fill", victim::actor, false, 10'000, "so many messages go to its mailbox at once"},
+      {"drop", victim::actor, false, 10, "so many messages of other nodes are lost on their way"},
       {"kill-node", victim::node, true, 0, "the process is killed, and started again afterwards"},
       {"freeze-node", victim::node, true, 0, "the process stands still: nothing of it is heard"},
       {"descriptors", victim::node, true, 2, "so many more descriptors may be opened, no more"},

@@ -76,12 +76,22 @@ class Actors(Case):
         self.assertEqual([s.get("failed") for s in x["strikes"]], [None, None])
 
 
+    def test_messages_between_nodes_that_are_lost_cost_time_and_nothing_else(self):
+        x, _ = chaos("--nodes", "3", "--for", "10s", "--times", "5", "--faults", "drop", "--seed", "5")
+        self.assertEqual(x["requests"]["lost"], 0, x["losses"])
+        self.assertTrue(x["good"], x)
+        self.assertGreater(x["faults"]["drop"]["dealt"], 25)
+        self.assertGreater(x["requests"]["answered"], x["requests"]["sent"] / 2)
+
+
 class Elsewhere(Case):
     """A router that runs already."""
 
     def test_its_actors_are_struck_if_it_lets_them(self):
         self.upstream(steps.ok())
         router = self.serve(args=("--chaos", "--max-restarts", "100000"))
+        reply = router.post("/admin/actors/model/m1/drop")
+        self.assertEqual((reply.status, reply.json()["error"]["code"]), (400, "no_cluster"))
         x, _ = chaos("--url", router.url, "--target", "g", "--for", "3s", "--times", "20")
         self.assertEqual(x["requests"]["lost"], 0, x["losses"])
         self.assertEqual((x["limits"], x["held"]), ([], []))
@@ -112,6 +122,7 @@ class Mistakes(Case):
     def test_options_that_do_not_fit(self):
         for args, told in ((("--faults", "explode"), "unknown fault 'explode'"),
                            (("--url", "http://127.0.0.1:1", "--target", "g", "--faults", "kill-node"), "only actors can be struck"),
+                           (("--faults", "drop"), "drop needs --nodes 2 or more"),
                            (("--url", "http://127.0.0.1:1"), "--url needs --target"),
                            (("nowhere.yaml",), "nowhere.yaml: cannot be read")):
             with self.subTest(args):
