@@ -6,32 +6,60 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
 namespace echelon::gateway {
 
-/// An AsyncReadStream and AsyncWriteStream with the time limits of Beast's tcp_stream. A context
-/// means TLS: handshake() comes first. It keeps the context it began with.
+/// Cancels what a socket does when its time is up, again and again until another time is set. The
+/// time may be moved with every read and write: one timer waits on for an earlier time and looks
+/// again when it fires. Used on the socket's executor.
+class time_limit {
+public:
+  using clock = std::chrono::steady_clock;
+  /// `socket` must outlive this.
+  explicit time_limit(boost::asio::ip::tcp::socket& socket);
+  ~time_limit();
+  time_limit(const time_limit&) = delete;
+  time_limit& operator=(const time_limit&) = delete;
+
+  void set(clock::time_point when); ///< max(): never.
+  [[nodiscard]] bool passed() const;
+
+private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+/// An AsyncReadStream and AsyncWriteStream with a time limit. A context means TLS: handshake()
+/// comes first. It keeps the context it began with.
 class client_stream {
 public:
   using context_ptr = std::shared_ptr<boost::asio::ssl::context>;
-  using executor_type = boost::beast::tcp_stream::executor_type;
+  using executor_type = boost::asio::ip::tcp::socket::executor_type;
 
   client_stream(boost::asio::ip::tcp::socket socket, context_ptr context)
-      : tcp_(std::move(socket)), context_(std::move(context)) {
-    if (context_) tls_ = std::make_unique<tls_stream>(tcp_, *context_);
+      : socket_(std::move(socket)), limit_(socket_), context_(std::move(context)) {
+    if (context_) tls_ = std::make_unique<tls_stream>(socket_, *context_);
   }
 
-  executor_type get_executor() { return tcp_.get_executor(); }
-  boost::asio::ip::tcp::socket& socket() { return tcp_.socket(); }
+  executor_type get_executor() { return socket_.get_executor(); }
+  boost::asio::ip::tcp::socket& socket() { return socket_; }
   [[nodiscard]] bool encrypted() const { return tls_ != nullptr; }
-  void expires_after(std::chrono::nanoseconds limit) { tcp_.expires_after(limit); }
-  void expires_never() { tcp_.expires_never(); }
+  /// From then on whatever is read or written is cancelled, until another limit is set.
+  void expires_after(std::chrono::nanoseconds limit) {
+    limit_.set(time_limit::clock::now() + limit);
+  }
+  void expires_never() { limit_.set(time_limit::clock::time_point::max()); }
+  /// The time that was set last is up.
+  [[nodiscard]] bool expired() const { return limit_.passed(); }
   /// Without a farewell.
-  void close() { tcp_.close(); }
+  void close() {
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  }
 
   /// Nothing to do without TLS. Throws boost::system::system_error.
   boost::asio::awaitable<void> handshake();
@@ -45,7 +73,7 @@ public:
           if (tls_)
             tls_->async_read_some(buffers, std::move(then));
           else
-            tcp_.async_read_some(buffers, std::move(then));
+            socket_.async_read_some(buffers, std::move(then));
         },
         token, to);
   }
@@ -57,14 +85,15 @@ public:
           if (tls_)
             tls_->async_write_some(buffers, std::move(then));
           else
-            tcp_.async_write_some(buffers, std::move(then));
+            socket_.async_write_some(buffers, std::move(then));
         },
         token, from);
   }
 
 private:
-  using tls_stream = boost::asio::ssl::stream<boost::beast::tcp_stream&>;
-  boost::beast::tcp_stream tcp_;
+  using tls_stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>;
+  boost::asio::ip::tcp::socket socket_;
+  time_limit limit_;
   context_ptr context_;
   std::unique_ptr<tls_stream> tls_;
 };

@@ -1,9 +1,6 @@
 #include "gateway/connection.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/status.hpp>
@@ -11,10 +8,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 namespace echelon::gateway {
 
@@ -63,6 +56,7 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   to.stream.expires_after(to.write_limit);
   const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};
   co_await asio::async_write(to.stream, parts, asio::use_awaitable);
+  to.stream.expires_never();
 }
 
 asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
@@ -81,6 +75,7 @@ asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
   if (to.on_status) to.on_status();
   to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
+  to.stream.expires_never();
 }
 
 asio::awaitable<void> write_events(connection& to, std::string events) {
@@ -89,6 +84,7 @@ asio::awaitable<void> write_events(connection& to, std::string events) {
   const auto text = frame(to, std::move(events));
   to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
+  to.stream.expires_never();
 }
 
 asio::awaitable<void> end_stream(connection& to, std::string last) {
@@ -98,68 +94,7 @@ asio::awaitable<void> end_stream(connection& to, std::string last) {
   if (text.empty()) co_return;
   to.stream.expires_after(to.write_limit);
   co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
-}
-
-namespace {
-
-// While bytes of a client wait unread, nothing else tells that it leaves.
-constexpr auto look_again = std::chrono::milliseconds{200};
-
-/// The client has closed its side, though bytes before that may still be unread.
-bool has_closed(int descriptor) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return ::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0
-         && info.tcpi_state != TCP_ESTABLISHED;
-}
-
-} // namespace
-
-struct departure_watch::state {
-  state(connection& x, std::function<void()> f)
-      : of(&x), on_gone(std::move(f)), pause(x.stream.get_executor()) {}
-  connection* of;
-  std::function<void()> on_gone;
-  asio::steady_timer pause;
-  asio::cancellation_signal stop;
-  bool stopped = false;
-};
-
-departure_watch::departure_watch(connection& of, std::function<void()> on_gone)
-    : state_(std::make_shared<state>(of, std::move(on_gone))) {
-  arm(state_);
-}
-
-departure_watch::~departure_watch() {
-  state_->stopped = true;
-  state_->pause.cancel();
-  state_->stop.emit(asio::cancellation_type::terminal);
-}
-
-void departure_watch::arm(std::shared_ptr<state> x) {
-  auto& socket = x->of->stream.socket();
-  auto slot = x->stop.slot();
-  socket.async_wait(asio::ip::tcp::socket::wait_read,
-                    asio::bind_cancellation_slot(slot, [x](beast::error_code error) {
-                      if (!x->stopped && !error) look(x);
-                    }));
-}
-
-void departure_watch::look(const std::shared_ptr<state>& x) {
-  const auto descriptor = x->of->stream.socket().native_handle();
-  char byte = 0;
-  const auto n = ::recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-    arm(x);
-  } else if (n <= 0 || has_closed(descriptor)) {
-    // A pipelined request or, in TLS, a farewell may stand before the end.
-    x->on_gone();
-  } else {
-    x->pause.expires_after(look_again);
-    x->pause.async_wait([x](beast::error_code error) {
-      if (!x->stopped && !error) look(x);
-    });
-  }
+  to.stream.expires_never();
 }
 
 } // namespace echelon::gateway

@@ -67,19 +67,4 @@ boost::asio::awaitable<void> write_events(connection& to, std::string events);
 /// Ends the stream's framing.
 boost::asio::awaitable<void> end_stream(connection& to, std::string last);
 
-/// Waits for the client to leave while nothing is read from it. stop() before the next read.
-class departure_watch {
-public:
-  departure_watch(connection& of, std::function<void()> on_gone);
-  ~departure_watch();
-  departure_watch(const departure_watch&) = delete;
-  departure_watch& operator=(const departure_watch&) = delete;
-
-private:
-  struct state;
-  static void arm(std::shared_ptr<state> x);
-  static void look(const std::shared_ptr<state>& x);
-  std::shared_ptr<state> state_;
-};
-
 } // namespace echelon::gateway

@@ -1,5 +1,6 @@
 #include "gateway/events.hpp"
 
+#include "gateway/departure_watch.hpp"
 #include "gateway/stream_writer.hpp"
 
 #include <boost/asio/post.hpp>

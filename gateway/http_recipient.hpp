@@ -3,6 +3,7 @@
 
 #include "engine/recipient.hpp"
 #include "gateway/connection.hpp"
+#include "gateway/departure_watch.hpp"
 #include "gateway/front/front.hpp"
 #include "gateway/stream_writer.hpp"
 

@@ -149,13 +149,15 @@ asio::awaitable<void> serve_api(router& of, providers::transport& upstreams, con
 asio::awaitable<void> refuse_broken(connection& client, const error_code& error,
                                     std::uint64_t max_body) {
   client.keep_alive = false;
-  if (error == http::error::end_of_stream || error == asio::error::operation_aborted
-      || error == asio::error::connection_reset || error == asio::error::eof
-      || error == http::error::partial_message)
+  const bool late = client.stream.expired();
+  if (!late
+      && (error == http::error::end_of_stream || error == asio::error::operation_aborted
+          || error == asio::error::connection_reset || error == asio::error::eof
+          || error == http::error::partial_message))
     co_return;
   api_error answer{400, "The request is not valid HTTP: " + error.message() + ".",
                    "invalid_request_error", "bad_request", ""};
-  if (error == boost::beast::error::timeout)
+  if (late)
     answer = {408, "The request took too long to arrive.", "invalid_request_error",
               "request_timeout", ""};
   if (error == http::error::body_limit)
@@ -225,8 +227,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
                                    asio::redirect_error(asio::use_awaitable, error));
   if (error) {
     // An idle connection is closed without a word.
-    if (error == boost::beast::error::timeout && client.buffer.size() == 0 && !parser.got_some())
-      co_return false;
+    if (client.stream.expired() && client.buffer.size() == 0 && !parser.got_some()) co_return false;
     co_await refuse_broken(client, error, server.max_body_bytes);
     if (client.head_sent) co_await linger(client);
     co_return false;

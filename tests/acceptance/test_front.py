@@ -6,6 +6,7 @@ import time
 
 from harness import client, sockets, steps
 from harness.case import Case, main
+from harness.nodes import pause
 
 STREAMS, CHUNKS = 200, 1000
 
@@ -113,6 +114,27 @@ class Slow(Case):
             self.assertTook(wait, 0, 4.5)
         self.assertLess(slowest, 1)
         self.assertOk(router.chat())
+
+    def test_who_is_too_slow_is_told_so(self):
+        u = self.upstream(steps.ok())
+        router = self.serve(server={"header_timeout": 1, "body_timeout": 1})
+        body = client.prompt()
+        for part in (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n",
+                     b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"):
+            with self.subTest(part), client.Connection(router.url) as slow:
+                slow.raw(part)
+                reply = slow.reply()
+                self.assertEqual((reply.status, reply.header("connection")), (408, "close"))
+                self.assertEqual(reply.json()["error"]["code"], "request_timeout")
+                self.assertEqual(slow.reader.read(1), b"")
+        self.assertEqual(u.hits, [])
+        self.assertOk(router.chat())
+        # What a connection waited for once does not count against its next request.
+        with client.Connection(router.url) as c:
+            for _ in range(3):
+                c.send("POST", "/v1/chat/completions", body)
+                self.assertOk(c.reply())
+                pause(0.6)
 
     async def play(self, port):
         head = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{", b" ")
