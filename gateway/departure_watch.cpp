@@ -112,8 +112,7 @@ private:
       armed_ = false;
       if (error) return;
       for (const auto& x : older_)
-        if (const auto old = x.lock(); old && !old->stopped)
-          departure_watch::state::look_out(old);
+        if (const auto old = x.lock(); old && !old->stopped) departure_watch::state::look_out(old);
       older_.swap(younger_);
       younger_.clear();
       if (!older_.empty()) arm();
