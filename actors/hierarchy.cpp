@@ -44,7 +44,7 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
   const auto forgotten = impl_->can_forget(id);
   const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
     for (const auto actor : trail)
-      self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0});
+      self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0}, self->now());
   };
   if (impl_->clustered)
     impl_->if_late(id, [give_back](caf::message* m) {
@@ -76,7 +76,7 @@ void hierarchy::give_back(const policy::ask_admission& x, const policy::admissio
   for (const auto actor : answer.trail)
     if (std::find(all.begin(), all.end(), actor) == all.end()) all.push_back(actor);
   for (const auto actor : all)
-    tell({actor, {x.hold, policy::outcome::neutral, true, -1, {}}, 0});
+    impl_->tell({actor, {x.hold, policy::outcome::neutral, true, -1, {}}, 0}, impl_->now());
 }
 
 hierarchy::token hierarchy::wait(const policy::wait_turn& x,
@@ -113,13 +113,21 @@ void hierarchy::forget(token x) {
 }
 
 void hierarchy::tell(const policy::actor_release& x) {
-  impl_->tell(x);
+  impl_->tell(x, impl_->now());
+}
+
+void hierarchy::tell(const std::vector<policy::actor_release>& all) {
+  if (all.empty()) return;
+  const auto now = impl_->now();
+  for (const auto& x : all)
+    impl_->tell(x, now);
 }
 
 void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::duration)> then) {
   auto msg = impl_->end(x);
   if (!msg) return then(policy::duration::zero());
-  if (const auto reply = impl_->visit(*msg)) return then(policy::duration{reply->closed_for_ns});
+  if (const auto reply = impl_->visit(*msg, impl_->now()))
+    return then(policy::duration{reply->closed_for_ns});
   impl_->request(
       impl_->where->find(x.actor), std::move(*msg),
       [then = std::move(then)](caf::message* m) {

@@ -51,6 +51,8 @@ public:
   /// The asker is gone. What a late answer grants is given back.
   void forget(token x);
   void tell(const policy::actor_release& x);
+  /// The same for all of them, in order.
+  void tell(const std::vector<policy::actor_release>& all);
   /// `then` gets how long the actor refuses from now on.
   void tell(const policy::actor_release& x, std::function<void(policy::duration)> then);
   /// The state of every actor, sorted by path; those that die meanwhile are left out.

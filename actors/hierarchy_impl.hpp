@@ -124,17 +124,20 @@ public:
   /// Takes a request along its route as long as the actors are idle. Nothing: the first of what is
   /// left of its route is to be sent it.
   std::optional<messages::admit_reply> visit(messages::admit_request& msg) {
+    if (!here_) return std::nullopt;
+    const auto at = now();
     while (const auto to = visitable(msg.route.front())) {
-      auto step = host_of(to).visit(msg, now());
+      auto step = host_of(to).visit(msg, at);
       if (!step) break;
       if (auto* reply = std::get_if<messages::admit_reply>(&*step)) return std::move(*reply);
     }
     return std::nullopt;
   }
 
-  std::optional<messages::outcome_reply> visit(const messages::report_outcome& msg) {
+  std::optional<messages::outcome_reply> visit(const messages::report_outcome& msg,
+                                               policy::time_point at) {
     const auto to = visitable(msg.actor);
-    return to ? host_of(to).visit(msg, now()) : std::nullopt;
+    return to ? host_of(to).visit(msg, at) : std::nullopt;
   }
 
   void receive(caf::mailbox_element& x) {
@@ -264,9 +267,9 @@ public:
     return msg;
   }
 
-  void tell(const policy::actor_release& x) {
+  void tell(const policy::actor_release& x, policy::time_point at) {
     auto msg = end(x);
-    if (!msg || visit(*msg)) return;
+    if (!msg || visit(*msg, at)) return;
     if (const auto to = where->find(x.actor))
       send(to, nullptr, caf::make_message_id(), std::move(*msg));
   }

@@ -181,8 +181,7 @@ asio::awaitable<void> call::drive(policy::action next) {
 }
 
 void call::flush() {
-  for (const auto& x : dispatch_->take_releases())
-    router_.hierarchy().tell(x);
+  router_.hierarchy().tell(dispatch_->take_releases());
 }
 
 /// In a cluster an actor may be on its way to another node, or its node may be lost and not yet

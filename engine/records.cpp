@@ -2,6 +2,9 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
+#include <functional>
+
 namespace echelon::engine {
 namespace {
 
@@ -38,29 +41,30 @@ nlohmann::json summary_json(const decision_record& x) {
 }
 
 void record_ring::add(decision_record x) {
-  auto shared = std::make_shared<const decision_record>(std::move(x));
+  const auto hash = std::hash<std::string>{}(x.id);
+  entry one{hash, std::make_shared<const decision_record>(std::move(x))};
+  entry oldest{}; // Destroyed without the lock.
   const std::lock_guard guard{mutex_};
-  by_id_[shared->id] = shared;
-  ring_.push_back(std::move(shared));
-  while (ring_.size() > capacity_) {
-    const auto i = by_id_.find(ring_.front()->id);
-    if (i != by_id_.end() && i->second == ring_.front()) by_id_.erase(i);
-    ring_.pop_front();
-  }
+  ring_.push_back(std::move(one));
+  if (ring_.size() <= capacity_) return;
+  oldest = std::move(ring_.front());
+  ring_.pop_front();
 }
 
 std::optional<decision_record> record_ring::find(const std::string& id) const {
+  const auto hash = std::hash<std::string>{}(id);
   const std::lock_guard guard{mutex_};
-  const auto i = by_id_.find(id);
-  if (i == by_id_.end()) return std::nullopt;
-  return *i->second;
+  const auto i = std::find_if(ring_.rbegin(), ring_.rend(),
+                              [&](const entry& x) { return x.hash == hash && x.record->id == id; });
+  if (i == ring_.rend()) return std::nullopt;
+  return *i->record;
 }
 
 std::vector<decision_record> record_ring::newest(std::size_t most) const {
   const std::lock_guard guard{mutex_};
   std::vector<decision_record> found;
   for (auto i = ring_.rbegin(); i != ring_.rend() && found.size() < most; ++i)
-    found.push_back(**i);
+    found.push_back(*i->record);
   return found;
 }
 

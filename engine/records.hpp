@@ -9,7 +9,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 namespace echelon::engine {
 
@@ -37,14 +36,19 @@ class record_ring {
 public:
   explicit record_ring(std::size_t capacity) : capacity_(capacity) {}
   void add(decision_record x);
+  /// The newest of that id.
   [[nodiscard]] std::optional<decision_record> find(const std::string& id) const;
   [[nodiscard]] std::vector<decision_record> newest(std::size_t most) const;
 
 private:
+  // Requests add all the time, people look seldom: that is a walk over the hashes, no index.
+  struct entry {
+    std::size_t hash; // Of the id.
+    std::shared_ptr<const decision_record> record;
+  };
   std::size_t capacity_;
   mutable std::mutex mutex_;
-  std::deque<std::shared_ptr<const decision_record>> ring_;
-  std::unordered_map<std::string, std::shared_ptr<const decision_record>> by_id_;
+  std::deque<entry> ring_; // Newest last.
 };
 
 } // namespace echelon::engine
