@@ -218,6 +218,12 @@ void family::open(policy::path_id id) {
   if (const auto i = children_.find(id); i != children_.end()) i->second.memory->door.open();
 }
 
+std::size_t family::kept(policy::path_id id) const {
+  const std::lock_guard guard{mutex_};
+  const auto i = children_.find(id);
+  return i == children_.end() ? 0 : i->second.memory->door.kept();
+}
+
 std::vector<level_actor> family::all() const {
   const std::lock_guard guard{mutex_};
   std::vector<level_actor> result;

@@ -57,6 +57,8 @@ public:
   /// Its messages are kept until open(). @returns As plant().
   bool shut(policy::path_id id);
   void open(policy::path_id id);
+  /// Messages that wait at the actor's door while it is shut or down.
+  [[nodiscard]] std::size_t kept(policy::path_id id) const;
   [[nodiscard]] std::vector<level_actor> all() const;
   /// What the actors remember; for whoever drives them on one thread.
   void look_at_each(const std::function<void(const level_core&)>& look) const;

@@ -25,6 +25,10 @@ upstream_failure of_transport(const providers::transport_error& x) {
     f.kind = failure_class::invalid_reply;
     f.code = "reply_too_large";
     break;
+  case providers::transport_error::reason::exhausted:
+    f.kind = failure_class::router_exhausted;
+    f.code = "router_exhausted";
+    break;
   case providers::transport_error::reason::network:
   case providers::transport_error::reason::cancelled:
     f.kind = failure_class::network;
@@ -79,7 +83,7 @@ void upstream_attempt::fail(upstream_failure x) {
   // An upstream may repeat the key that it was sent.
   providers::scrub_failure(x, key_);
   if (const auto& judge = terms_.config.classifier;
-      judge && x.kind != failure_class::untranslatable)
+      judge && x.kind != failure_class::untranslatable && x.kind != failure_class::router_exhausted)
     x.kind = (*judge)(terms_.model, x.kind, x.status, x.code, x.message);
   failure_ = std::move(x);
 }

@@ -41,7 +41,21 @@ int client_status(const providers::upstream_failure& x) {
   return x.status == 503 ? 503 : 502;
 }
 
+/// No upstream is to blame, and the next moment may be better.
+final_error own_shortage(const providers::upstream_failure& x, std::string_view target) {
+  final_error e;
+  e.retry_after = std::chrono::seconds{1};
+  e.error = {503,
+             fmt::format("The router is short of resources of its own and could not call an "
+                         "upstream of '{}': {}. Try again; if it goes on, the router's operator "
+                         "must raise its limits (of open files first).",
+                         target, x.message),
+             "server_error", "router_exhausted", ""};
+  return e;
+}
+
 final_error upstream_error(const providers::upstream_failure& x, std::string_view target) {
+  if (x.kind == failure_class::router_exhausted) return own_shortage(x, target);
   final_error e;
   e.error.status = client_status(x);
   e.error.param = x.param;

@@ -32,15 +32,22 @@ providers::canonical_request ping() {
   return x;
 }
 
-/// Whether the model is there: any answer, or a refusal that is about this request alone.
-bool alive(const upstream_attempt& x) {
-  if (!x.failure()) return true;
+/// What a check has shown. Unknown: we could not ask, for want of a descriptor or the like.
+enum class verdict { alive, dead, unknown };
+
+/// The model is there with any answer, or a refusal that is about this request alone.
+verdict verdict_of(const upstream_attempt& x) {
+  if (!x.failure()) return verdict::alive;
+  if (x.failure()->kind == policy::failure_class::router_exhausted) return verdict::unknown;
   const auto rule = policy::rule_of(x.failure()->kind);
-  return !rule.counts && !rule.bench && !rule.retry_here && x.failure()->status != 0;
+  return !rule.counts && !rule.bench && !rule.retry_here && x.failure()->status != 0
+             ? verdict::alive
+             : verdict::dead;
 }
 
-asio::awaitable<bool> ask_model(router& of, const snapshot& config, const policy::stage& stage,
-                                const policy::stage_model& model, providers::transport& upstreams) {
+asio::awaitable<verdict> ask_model(router& of, const snapshot& config, const policy::stage& stage,
+                                   const policy::stage_model& model,
+                                   providers::transport& upstreams) {
   constexpr policy::duration most = std::chrono::seconds{10};
   const auto request = ping();
   attempt_terms terms{*config.config,
@@ -54,25 +61,32 @@ asio::awaitable<bool> ask_model(router& of, const snapshot& config, const policy
                       std::chrono::system_clock::now()};
   upstream_attempt x{std::move(terms), upstreams};
   co_await x.begin();
-  co_return alive(x);
+  co_return verdict_of(x);
 }
 
 asio::awaitable<void> ask_member(router& of, std::shared_ptr<const snapshot> config,
                                  std::shared_ptr<const policy::plan> plan, path_id member,
                                  providers::transport& upstreams, busy_members busy) {
   auto& actors = of.hierarchy();
-  bool healthy = false;
+  auto found = verdict::dead;
   for (const auto& stage : plan->stages) {
     if (stage.pool_member != member) continue;
     for (const auto& model : stage.models) {
-      if (!co_await ask_model(of, *config, stage, model, upstreams)) continue;
-      healthy = true;
+      const auto here = co_await ask_model(of, *config, stage, model, upstreams);
+      if (here != verdict::dead) found = here;
+      if (here != verdict::alive) continue;
       for (const auto id : {model.id, stage.tier, stage.group})
         actors.tell_health(id, 0, true);
       break;
     }
-    if (healthy) break;
+    if (found == verdict::alive) break;
   }
+  if (found == verdict::unknown) {
+    // The member is as it was, and asked again after the next interval.
+    busy->erase({plan->pool, member});
+    co_return;
+  }
+  const bool healthy = found == verdict::alive;
   actors.tell_health(plan->pool, member, healthy);
   of.counters().health_check(plan->target, healthy);
   log().info("pool {} member {}: health check {}", plan->target, config->topology->path(member),

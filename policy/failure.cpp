@@ -40,6 +40,7 @@ failure_rule rule_of(failure_class x) {
   case failure_class::content_policy: return {false, false, false, false};
   case failure_class::untranslatable: return {false, true, false, false};
   case failure_class::client_gone: return {false, false, false, false};
+  case failure_class::router_exhausted: return {true, true, false, false};
   }
   return {false, false, false, false};
 }
@@ -61,6 +62,7 @@ std::string_view to_string(failure_class x) {
   case failure_class::content_policy: return "content_policy";
   case failure_class::untranslatable: return "untranslatable";
   case failure_class::client_gone: return "client_gone";
+  case failure_class::router_exhausted: return "router_exhausted";
   }
   return "unknown";
 }

@@ -23,6 +23,7 @@ enum class failure_class : std::uint8_t {
   content_policy,   ///< 400 because a filter refused the prompt.
   untranslatable,   ///< The request cannot be expressed for this provider; nothing was sent.
   client_gone,      ///< The client left. Nobody's fault.
+  router_exhausted, ///< No descriptor, port, buffer or thread for the call: our own shortage.
 };
 
 /// How one class is treated.

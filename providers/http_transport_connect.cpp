@@ -1,5 +1,7 @@
 #include "providers/http_transport_connect.hpp"
 
+#include "providers/http_transport_shortage.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -90,7 +92,7 @@ void http_connect::try_next() {
     error_code ec;
     next.open(todo_[index].protocol(), ec);
     if (ec) { // For instance a host without IPv6.
-      last_ = ec;
+      note(ec);
       continue;
     }
     ++pending_;
@@ -115,8 +117,17 @@ void http_connect::tried(std::size_t index, const error_code& ec) {
     socket = std::move(*tries_[index]);
     return end({});
   }
-  last_ = ec;
+  error_code ignored;
+  tries_[index]->close(ignored); // The next one may need the descriptor.
+  note(ec);
   try_next();
+}
+
+void http_connect::note(const error_code& ec) {
+  if (is_descriptor_shortage(last_)) return; // Not each address could be tried.
+  // A host without a family has no address of it either: not its ports are used up.
+  if (last_ && ec == asio::error::address_not_available) return;
+  last_ = ec;
 }
 
 void http_connect::end(const error_code& ec) {

@@ -44,6 +44,8 @@ private:
   void try_next();
   void tried(std::size_t index, const boost::system::error_code& ec);
   void end(const boost::system::error_code& ec);
+  /// Keeps `ec` as what is told if no address answers, unless what is known says more.
+  void note(const boost::system::error_code& ec);
 
   boost::asio::any_io_executor executor_;
   http_origin origin_;

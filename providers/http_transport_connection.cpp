@@ -1,5 +1,6 @@
 #include "providers/http_transport_connection.hpp"
 
+#include "providers/http_transport_shortage.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -26,6 +27,10 @@ std::shared_ptr<ssl::context> make_tls_context(const std::string& ca_file) {
     context->set_default_verify_paths(ec);
   else
     context->load_verify_file(ca_file, ec);
+  // The system's certificates are looked for without a word when they cannot be opened.
+  if (const auto lack = descriptor_shortage())
+    throw transport_error(transport_error::reason::exhausted,
+                          "cannot read CA certificates: " + lack.message());
   if (ec)
     throw transport_error(transport_error::reason::network,
                           "cannot read CA certificates "

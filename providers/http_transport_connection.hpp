@@ -17,7 +17,7 @@
 namespace echelon::providers {
 
 /// Reads CA certificates into a client context: TLS 1.2 or newer, peers are verified. Throws
-/// transport_error (network) if `ca_file` cannot be read.
+/// transport_error (network) if `ca_file` cannot be read, or `exhausted`.
 [[nodiscard]] std::shared_ptr<boost::asio::ssl::context>
 make_tls_context(const std::string& ca_file);
 

@@ -1,5 +1,6 @@
 // How an exchange gets a fresh connection: directly, or through a forward proxy.
 #include "providers/http_transport_exchange.hpp"
+#include "providers/http_transport_shortage.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -36,21 +37,18 @@ asio::awaitable<void> http_exchange_state::connect() {
     if (state->connecting_) state->connecting_->abort();
     if (state->connection_) state->connection_->close();
   });
-  const auto peer = origin_.peer();
-  std::optional<asio::ip::tcp> prefer;
-  if (const auto known = pool_->family.find(peer.host); known != pool_->family.end())
-    prefer = known->second;
-  const auto by = std::make_shared<http_connect>(pool_->executor(), peer, prefer, pool_->names());
-  connecting_ = by;
-  const auto ec = co_await by->run();
-  connecting_.reset();
+  std::shared_ptr<http_connect> by;
+  auto ec = co_await dial(by);
+  // A connection that waits for its next request is worth less than one that is needed now.
+  while (is_descriptor_shortage(ec) && !connect_expired_ && pool_->drop_oldest())
+    ec = co_await dial(by);
   if (connect_expired_) too_slow();
-  if (ec) cannot_connect(ec.message());
+  if (ec) cannot_connect(ec.message(), is_shortage(ec) ? reason::exhausted : reason::network);
   check();
   error_code ignored;
   by->socket.set_option(asio::ip::tcp::no_delay{true}, ignored);
   if (const auto at = by->socket.remote_endpoint(ignored); !ignored)
-    pool_->family.insert_or_assign(peer.host, at.protocol());
+    pool_->family.insert_or_assign(origin_.peer().host, at.protocol());
   connection_ = std::make_shared<http_connection>(std::move(by->socket));
   if (origin_.tls) {
     if (origin_.proxy) co_await open_tunnel();
@@ -58,10 +56,28 @@ asio::awaitable<void> http_exchange_state::connect() {
         std::make_shared<http_connection>(connection_->release(), pool_->tls(origin_.ca_file));
     const auto why = co_await connection_->handshake(origin_);
     if (connect_expired_) too_slow();
-    if (!why.empty()) cannot_connect(why);
+    if (!why.empty()) {
+      // Certificates of the system are read from its folder as they are needed.
+      if (const auto lack = descriptor_shortage())
+        cannot_connect(lack.message(), reason::exhausted);
+      cannot_connect(why);
+    }
     check();
   }
   connect_timer_.cancel();
+}
+
+asio::awaitable<http_exchange_state::error_code>
+http_exchange_state::dial(std::shared_ptr<http_connect>& by) {
+  const auto peer = origin_.peer();
+  std::optional<asio::ip::tcp> prefer;
+  if (const auto known = pool_->family.find(peer.host); known != pool_->family.end())
+    prefer = known->second;
+  by = std::make_shared<http_connect>(pool_->executor(), peer, prefer, pool_->names());
+  connecting_ = by;
+  const auto ec = co_await by->run();
+  connecting_.reset();
+  co_return ec;
 }
 
 asio::awaitable<void> http_exchange_state::open_tunnel() {
@@ -104,9 +120,9 @@ void http_exchange_state::too_slow() {
   cannot_connect("not done within " + std::to_string(ms.count()) + " ms");
 }
 
-void http_exchange_state::cannot_connect(const std::string& why) {
+void http_exchange_state::cannot_connect(const std::string& why, reason of) {
   const auto via = origin_.proxy ? " through the proxy " + origin_.proxy->str() : std::string{};
-  fail("cannot connect to " + origin_.str() + via + ": " + why);
+  fail("cannot connect to " + origin_.str() + via + ": " + why, of);
 }
 
 } // namespace echelon::providers

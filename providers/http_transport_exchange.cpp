@@ -37,10 +37,10 @@ http_exchange_state::http_exchange_state(std::shared_ptr<http_pool> pool,
   }
 }
 
-void http_exchange_state::fail(std::string text) {
+void http_exchange_state::fail(std::string text, reason of) {
   check(); // What we closed ourselves is not the upstream's failure.
   if (connection_) connection_->close();
-  throw transport_error(reason::network, std::move(text));
+  throw transport_error(of, std::move(text));
 }
 
 void http_exchange_state::check() {

@@ -36,12 +36,14 @@ private:
   enum class attempt { answered, died_silently };
 
   boost::asio::awaitable<void> connect();
+  /// The socket of a connection, or why there is none.
+  boost::asio::awaitable<error_code> dial(std::shared_ptr<http_connect>& by);
   /// Asks the proxy for a way to the origin; fails if it does not give one.
   boost::asio::awaitable<void> open_tunnel();
   /// Fails if what came is the proxy's own refusal.
   void check_proxy();
   [[noreturn]] void too_slow();
-  [[noreturn]] void cannot_connect(const std::string& why);
+  [[noreturn]] void cannot_connect(const std::string& why, reason of = reason::network);
   boost::asio::awaitable<attempt> send_and_read_head(const std::string& head,
                                                      const std::string& body);
   /// True once the final head is complete. Skips 1xx.
@@ -53,7 +55,7 @@ private:
   void arm(std::chrono::steady_clock::time_point t);
   /// Throws if the exchange was aborted or its time is over.
   void check();
-  [[noreturn]] void fail(std::string text);
+  [[noreturn]] void fail(std::string text, reason of = reason::network);
 
   std::shared_ptr<http_pool> pool_;
   http_origin origin_;

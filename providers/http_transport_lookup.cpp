@@ -1,5 +1,7 @@
 #include "providers/http_transport_lookup.hpp"
 
+#include "providers/http_transport_shortage.hpp"
+
 #include <boost/asio/ip/basic_endpoint.hpp>
 #include <boost/asio/post.hpp>
 
@@ -34,8 +36,12 @@ error_code look_up(const std::string& host, name_lookup::addresses& into) {
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* first = nullptr;
-  if (const auto code = ::getaddrinfo(host.c_str(), nullptr, &hints, &first); code != 0)
-    return error_of(code);
+  if (const auto code = ::getaddrinfo(host.c_str(), nullptr, &hints, &first); code != 0) {
+    const auto why = error_of(code);
+    // Without a descriptor for its files and sockets it may say that there is no such name.
+    const auto lack = descriptor_shortage();
+    return lack ? lack : why;
+  }
   for (const auto* at = first; at != nullptr; at = at->ai_next) {
     asio::ip::tcp::endpoint endpoint;
     if (at->ai_addrlen > endpoint.capacity()) continue;

@@ -20,11 +20,12 @@ std::shared_ptr<http_connection> http_pool::take(const http_origin& origin) {
 }
 
 void http_pool::give(const http_origin& origin, std::shared_ptr<http_connection> connection) {
-  const auto until = give_up_time(connection->born(), std::chrono::steady_clock::now());
-  if (closed_ || until <= std::chrono::steady_clock::now()) return;
+  const auto now = std::chrono::steady_clock::now();
+  const auto until = give_up_time(connection->born(), now);
+  if (closed_ || until <= now) return;
   auto& row = idle_[origin];
   if (row.size() >= idle_per_origin) row.pop_front();
-  row.push_back({std::move(connection), until});
+  row.push_back({std::move(connection), now, until});
   arm();
 }
 
@@ -40,6 +41,17 @@ const http_origin& http_pool::origin(const config::provider_config& provider) {
   auto& kept = origins_[provider.base_url];
   kept = {provider.ca_file, provider.proxy, std::move(where)};
   return kept.where;
+}
+
+bool http_pool::drop_oldest() {
+  const auto oldest =
+      std::min_element(idle_.begin(), idle_.end(), [](const auto& a, const auto& b) {
+        return a.second.front().since < b.second.front().since;
+      });
+  if (oldest == idle_.end()) return false;
+  oldest->second.pop_front();
+  if (oldest->second.empty()) idle_.erase(oldest);
+  return true;
 }
 
 void http_pool::close() {

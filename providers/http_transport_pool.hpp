@@ -45,6 +45,8 @@ public:
   [[nodiscard]] std::shared_ptr<http_connection> take(const http_origin& origin);
   /// Keeps a connection whose answer was read to its end.
   void give(const http_origin& origin, std::shared_ptr<http_connection> connection);
+  /// Drops the connection that has been idle longest. @returns False if none is idle.
+  bool drop_oldest();
   /// Drops all idle connections and keeps no more.
   void close();
 
@@ -61,6 +63,7 @@ public:
 private:
   struct idle {
     std::shared_ptr<http_connection> connection;
+    std::chrono::steady_clock::time_point since;
     std::chrono::steady_clock::time_point until;
   };
   struct known_origin {

@@ -84,7 +84,8 @@ duration key_bench_time(failure_class kind, std::optional<duration> retry_after)
   case failure_class::context_overflow:
   case failure_class::content_policy:
   case failure_class::untranslatable:
-  case failure_class::client_gone: break;
+  case failure_class::client_gone:
+  case failure_class::router_exhausted: break;
   }
   return {};
 }

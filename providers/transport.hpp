@@ -11,9 +11,10 @@
 
 namespace echelon::providers {
 
-/// Thrown by exchanges. `timeout` when expires_at passed; `cancelled` after cancel().
+/// Thrown by exchanges. `timeout` when expires_at passed; `cancelled` after cancel(); `exhausted`
+/// when this process has no descriptor, port, buffer or thread to connect with.
 struct transport_error : std::exception {
-  enum class reason { network, timeout, cancelled, too_large };
+  enum class reason { network, timeout, cancelled, too_large, exhausted };
   transport_error(reason r, std::string text) : why(r), message(std::move(text)) {}
   const char* what() const noexcept override { return message.c_str(); }
   reason why;

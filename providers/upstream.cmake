@@ -11,6 +11,7 @@ target_sources(echelon_upstream PRIVATE
   http_transport_origin.cpp
   http_transport_pool.cpp
   http_transport_proxy.cpp
+  http_transport_shortage.cpp
   simulator/call.cpp
   simulator/engine.cpp
   simulator/render.cpp

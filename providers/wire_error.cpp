@@ -39,6 +39,7 @@ words words_of(failure_class kind, int status) {
   case failure_class::content_policy: return {"invalid_request_error", "content_policy_violation"};
   case failure_class::untranslatable: return {"invalid_request_error", "unsupported_value"};
   case failure_class::client_gone: return {"", ""};
+  case failure_class::router_exhausted: return {"server_error", "router_exhausted"};
   }
   return {"", ""};
 }

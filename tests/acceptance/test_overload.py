@@ -10,7 +10,7 @@ import threading
 import time
 
 from harness import client, sockets, steps
-from harness.case import Case, main
+from harness.case import Case, group, main, tier
 
 KEYS = {"auth": {"keys": {"greedy": "key-greedy", "modest": "key-modest"}}}
 
@@ -144,6 +144,49 @@ class Connections(Case):
         self.assertTrue(client.until(lambda: self.served(router)))
         self.assertIn(b'reason="no_descriptor"', router.get("/metrics").body)
         self.assertEqual(router.failures(), 0, "no upstream is blamed")
+
+    @contextlib.contextmanager
+    def without_descriptors(self, router):
+        """The router opens none while this lasts; what it has goes on."""
+        pid = router.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = {int(x) for x in os.listdir(f"/proc/{pid}/fd")}
+        free = next(i for i in range(len(used) + 1) if i not in used)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
+        yield
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+    def test_no_upstream_is_blamed_where_the_router_has_no_descriptor_to_call_it(self):
+        self.upstream(steps.ok())
+        self.upstream(steps.ok())
+        router = self.serve(groups={"g": group(tier(["m1"]), tier(["m2"]), breaker={
+            "failure_threshold": 1, "recovery_time": 60})}, polling_pools={"p": {
+                "task_groups": ["g"], "failure_threshold": 1, "recovery_time": 60}})
+        with client.Connection(router.url) as c:
+            def chat(target, **kw):
+                c.send("POST", "/v1/chat/completions", {**client.prompt(**kw), "model": target})
+                return c.reply()
+            c.send("GET", "/healthz")
+            self.assertEqual(c.reply().status, 200)
+            with self.without_descriptors(router):
+                for target, stream in (("g", False), ("g", True), ("p", False), ("m1", False)):
+                    with self.subTest(target, stream=stream):
+                        reply = chat(target, stream=stream)
+                        error = self.assertError(reply, 503)
+                        self.assertEqual(error["code"], "router_exhausted")
+                        self.assertIn("Too many open files", error["message"])
+                        self.assertRetryAfter(reply, 1, 1)
+            self.assertHits("")
+            # Each breaker opens after one failure: that none is open shows that nothing was counted.
+            for target in ("g", "p", "m1"):
+                self.assertOk(chat(target))
+            self.assertHits("U1,U1,U1")
+        for path in ("model/m1", "model/m2", "echelon/g.echelon1", "group/g", "pool/p"):
+            self.assertEqual(router.failures(path), 0, path)
+        metrics = router.get("/metrics").body.decode()
+        for model, least in (("m1", 4), ("m2", 3)):
+            count = re.search(rf'echelon_attempts_total{{model="{model}",outcome="router_exhausted"}} (\d+)', metrics)
+            self.assertGreaterEqual(int(count[1]), least)
 
     def test_an_idle_connection_is_closed_and_a_new_one_sooner(self):
         self.upstream(steps.ok())

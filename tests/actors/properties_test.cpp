@@ -107,7 +107,7 @@ behaviour random_behaviour(std::mt19937_64& random, double bad) {
       kind::network,       kind::timeout,        kind::request_timeout, kind::rate_limited,
       kind::credential,    kind::server_error,   kind::invalid_reply,   kind::client_fault,
       kind::model_missing, kind::server_error,   kind::quota_exhausted, kind::context_overflow,
-      kind::network,       kind::content_policy, kind::untranslatable};
+      kind::network,       kind::content_policy, kind::untranslatable,  kind::router_exhausted};
   const auto pick = [&](std::int64_t most) {
     return std::uniform_int_distribution<std::int64_t>{0, most}(random);
   };

@@ -45,10 +45,20 @@ TEST_CASE("only health failures count for breakers, and a client's fault goes no
     CHECK(rule_of(x).counts);
   for (auto x :
        {failure_class::rate_limited, failure_class::client_fault, failure_class::credential,
-        failure_class::client_gone, failure_class::request_timeout, failure_class::untranslatable})
+        failure_class::client_gone, failure_class::request_timeout, failure_class::untranslatable,
+        failure_class::router_exhausted})
     CHECK_FALSE(rule_of(x).counts);
   CHECK_FALSE(rule_of(failure_class::client_fault).move_on);
   CHECK_FALSE(rule_of(failure_class::client_fault).retry_here);
   CHECK_FALSE(rule_of(failure_class::credential).retry_here);
   CHECK(rule_of(failure_class::credential).bench);
+}
+
+TEST_CASE("the router's own shortage is momentary and says nothing of the upstream", "[failure]") {
+  const auto rule = rule_of(failure_class::router_exhausted);
+  CHECK(rule.retry_here);
+  CHECK(rule.move_on);
+  CHECK_FALSE(rule.counts);
+  CHECK_FALSE(rule.bench);
+  CHECK(to_string(failure_class::router_exhausted) == "router_exhausted");
 }

@@ -84,7 +84,8 @@ TEST_CASE("only failures of the key bench it") {
        {failure_class::none, failure_class::network, failure_class::timeout,
         failure_class::request_timeout, failure_class::model_missing, failure_class::server_error,
         failure_class::invalid_reply, failure_class::client_fault, failure_class::context_overflow,
-        failure_class::content_policy, failure_class::untranslatable, failure_class::client_gone})
+        failure_class::content_policy, failure_class::untranslatable, failure_class::client_gone,
+        failure_class::router_exhausted})
     CHECK(providers::key_bench_time(kind, 20s) == 0s);
 }
 
