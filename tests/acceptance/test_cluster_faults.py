@@ -1,5 +1,8 @@
 """What is lost with a node of a cluster, and what is not: crashes, freezes, no quorum."""
+import os
+import pathlib
 import signal
+import time
 
 from harness import client, steps
 from harness.case import SLACK, main
@@ -44,6 +47,42 @@ class Losses(Cluster):
         self.assertIn(reply.status, (200, 429), reply)
         self.assertLess(reply.took, T + 2 + SLACK)
         self.assertOk(nodes[other].chat("m1"))
+
+    def test_a_frozen_node_costs_the_others_no_more_than_the_requests_under_way(self):
+        places = 16
+        self.upstream(steps.ok())
+        nodes = self.nodes(every={"concurrency_limit": 4}, server={"max_requests": places, "total_timeout": 1})
+        victim = nodes.owner("echelon/g.echelon1")
+        name = next(n for n in nodes.names if n != victim)
+        asked = nodes[name]
+        before = asked.rss()
+        nodes[victim].signal(signal.SIGSTOP)
+        over = time.monotonic() + T + 1
+        sent, late = [], []
+
+        def ask(_):
+            while time.monotonic() < over:
+                reply = asked.chat(headers=[("x-echelon-priority", "0")])
+                self.assertIn(reply.status, (200, 429, 503, 504), reply)
+                sent.append(reply)
+                late.append(self.unread(nodes.ports[victim], asked.process.pid))
+        for result in client.at_once(2 * places, ask):
+            self.assertIsNone(result)
+        self.assertGreater(len(sent), 2 * places)
+        # What is on its way to the frozen node, in the kernel and before it.
+        self.assertLess(max(late), places * 4096)
+        if not os.environ.get("ECHELON_SANITIZE"):  # A sanitizer keeps what was freed.
+            self.assertLess(asked.rss() - before, 20e6)
+        nodes[victim].signal(signal.SIGCONT)
+        nodes.settle()
+        nodes.idle()
+
+    @staticmethod
+    def unread(port, pid):
+        """Bytes that the process has sent to that port of loopback and the other end has not read."""
+        rows = [line.split() for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+        return sum(int(row[4].split(":")[0], 16) for row in rows if row[2].endswith(f":{port:04X}")) \
+            + sum(int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(f":{port:04X}"))
 
     def test_CLUSTER_2_a_frozen_node_is_noticed_and_comes_back_as_no_second_master(self):
         limit = 200

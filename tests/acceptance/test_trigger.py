@@ -1,4 +1,6 @@
 """What makes the router go on to the next tier."""
+import contextlib
+
 from harness import client, steps
 from harness.case import Case, main
 
@@ -111,6 +113,24 @@ class Trigger(Case):
         self.assertOk(reply, "two")
         self.assertTook(reply.took, 1.0, 1.4)
         self.assertHits("U1,U2")
+
+    def test_an_answer_larger_than_it_may_be_falls_over_and_is_not_read_on(self):
+        sent = []
+
+        def endless(x):
+            x.raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+            with contextlib.suppress(OSError):
+                while len(sent) < 1000:  # 60 MB
+                    x.chunk(b" " * 60000)
+                    sent.append(60000)
+            x.close()
+        reply = self.pair(endless, server={"max_reply_bytes": 100000}).chat()
+        self.assertOk(reply, "two")
+        self.assertHits("U1,U2")
+        self.assertLess(sum(sent), 30e6, "what the sockets of the kernel hold")
+        self.upstreams[1].play(steps.ok("y" * 200000))
+        reply = self.routers[0].chat()
+        self.assertEqual(self.assertError(reply, 502)["code"], "reply_too_large")
 
     def test_the_reply_names_the_route_and_the_attempts(self):
         reply = self.pair(steps.error(500)).chat()
