@@ -9,6 +9,9 @@ function(echelon_test name)
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
+  if(ECHELON_SANITIZE)
+    math(EXPR T_TIMEOUT "5 * ${T_TIMEOUT}") # Such a build is some times slower.
+  endif()
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE echelon_test_main ${T_LIBS})
   catch_discover_tests(${name} TEST_PREFIX "${name}: "

@@ -20,7 +20,9 @@ spdlog::logger& log() {
 
 void set_logger(std::shared_ptr<spdlog::logger> x) {
   static std::mutex mutex;
-  static std::vector<std::shared_ptr<spdlog::logger>> all;
+  // Never destroyed: a thread of a router whose last copy went in its own observer may write while
+  // the process exits.
+  static auto& all = *new std::vector<std::shared_ptr<spdlog::logger>>;
   const std::lock_guard guard{mutex};
   current = x.get();
   all.push_back(std::move(x));
