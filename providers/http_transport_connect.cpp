@@ -126,7 +126,7 @@ void http_connect::tried(std::size_t index, const error_code& ec) {
 void http_connect::note(const error_code& ec) {
   if (is_descriptor_shortage(last_)) return; // Not each address could be tried.
   // A host without a family has no address of it either: not its ports are used up.
-  if (last_ && ec == asio::error::address_not_available) return;
+  if (last_ && ec == boost::system::errc::address_not_available) return;
   last_ = ec;
 }
 

@@ -60,10 +60,11 @@ TEST_CASE("what this process or machine is out of is told apart from what an ups
 }
 
 TEST_CASE("a call without a descriptor is the router's failure, by address and by name") {
-  raw_upstream upstream{[](raw_peer& peer, int) {
+  const auto play = [](raw_peer& peer, int) {
     peer.request();
     peer.send(ok("x", "Connection: close\r\n"));
-  }};
+  };
+  const raw_upstream upstream{play};
   client uut;
   for (const std::string host : {"127.0.0.1", "localhost", "no-such-host.invalid"}) {
     CAPTURE(host);
@@ -77,7 +78,8 @@ TEST_CASE("a call without a descriptor is the router's failure, by address and b
           == "cannot connect to " + provider.base_url.substr(7) + ": Too many open files");
   }
   CHECK(upstream.accepted() == 0);
-  CHECK(uut.get(upstream).body == "x");
+  const raw_upstream later{play}; // The first one may have found no descriptor either.
+  CHECK(uut.get(later).body == "x");
 }
 
 TEST_CASE("a connection that is idle gives its descriptor to one that is needed") {
