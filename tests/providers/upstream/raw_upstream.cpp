@@ -48,12 +48,14 @@ void raw_peer::send(std::string_view bytes) {
 }
 
 void raw_peer::reset() {
+  const std::lock_guard lock{closing_};
   error_code ignored;
   socket_.set_option(asio::socket_base::linger{true, 0}, ignored);
   socket_.close(ignored);
 }
 
 void raw_peer::close() {
+  const std::lock_guard lock{closing_};
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
@@ -64,6 +66,11 @@ void raw_peer::wait_closed() {
   char bytes[1024];
   while (!ec)
     socket_.read_some(asio::buffer(bytes), ec);
+}
+
+void raw_peer::interrupt() {
+  const std::lock_guard lock{closing_};
+  if (socket_.is_open()) ::shutdown(socket_.native_handle(), SHUT_RDWR);
 }
 
 raw_upstream::raw_upstream(handler play, const std::string& address)
@@ -80,7 +87,7 @@ raw_upstream::~raw_upstream() {
   {
     const std::lock_guard lock{mutex_};
     for (auto& peer : peers_)
-      ::shutdown(peer->socket().native_handle(), SHUT_RDWR);
+      peer->interrupt();
   }
   for (auto& thread : threads_)
     thread.join();
@@ -97,9 +104,7 @@ void raw_upstream::accept() {
     peers_.push_back(peer);
     threads_.emplace_back([this, peer, index] {
       play_(*peer, index);
-      if (!peer->socket().is_open()) return;
-      error_code ignored;
-      peer->socket().shutdown(tcp::socket::shutdown_both, ignored);
+      peer->interrupt();
     });
   }
 }

@@ -30,10 +30,13 @@ public:
   void close();
   /// Returns once the client has closed.
   void wait_closed();
+  /// Ends what blocks on another thread.
+  void interrupt();
   boost::asio::ip::tcp::socket& socket() { return socket_; }
 
 private:
   boost::asio::ip::tcp::socket socket_;
+  std::mutex closing_; ///< A descriptor that was closed here may be somebody else's already.
   std::string buffer_;
 };
 
