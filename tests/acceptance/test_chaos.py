@@ -1,5 +1,6 @@
 """`echelon chaos`: what is struck under load costs no request, no limit, no permit and no breaker; and it says so when it does."""
 import json
+import os
 import pathlib
 import re
 import tempfile
@@ -44,11 +45,13 @@ class Actors(Case):
         self.assertNotIn("http:", re.sub(r'xmlns="[^"]*"', "", page.split("<pre>")[0]))
 
     def test_every_fault_of_one_router_at_random_on_a_full_disk(self):
-        x, _ = chaos("--for", "12s", "--times", "12", "--full-disk", "--seed", "3")
+        faults = ["kill", "throw", "throw-late", "pause", "fill", "descriptors", "cut-upstreams", "slow-upstreams"]
+        if "thread" in os.environ.get("ECHELON_SANITIZE", ""):
+            faults.remove("fill")  # Each of its messages is a race to look at and to forgive: CAF is not instrumented.
+        x, _ = chaos("--for", "12s", "--times", "12", "--full-disk", "--seed", "3", "--faults", ",".join(faults))
         self.assertEqual(x["requests"]["lost"], 0, x["losses"])
         self.assertTrue(x["good"], x)
-        self.assertEqual(set(x["faults"]), {"kill", "throw", "throw-late", "pause", "fill", "descriptors", "cut-upstreams",
-                                            "slow-upstreams"})
+        self.assertEqual(set(x["faults"]), set(faults))
 
     def test_a_script_says_what_happens_when(self):
         with tempfile.TemporaryDirectory(prefix="echelon-test-") as folder:
