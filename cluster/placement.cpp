@@ -1,15 +1,26 @@
 #include "cluster/placement.hpp"
 
-#include "policy/splitmix.hpp"
-
 #include <algorithm>
 
 namespace echelon::cluster {
+namespace {
+
+/// Finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit of the input moves every bit.
+std::uint64_t mix(std::uint64_t x) {
+  x ^= x >> 30U;
+  x *= 0xBF58476D1CE4E5B9ULL;
+  x ^= x >> 27U;
+  x *= 0x94D049BB133111EBULL;
+  return x ^ (x >> 31U);
+}
+
+} // namespace
+
 const messages::member* owner_of(const messages::view& x, policy::path_id key) {
   const messages::member* best = nullptr;
   std::uint64_t highest = 0;
   for (const auto& m : x.members) {
-    const auto rank = policy::scattered(key ^ policy::scattered(policy::id_of(m.node)));
+    const auto rank = mix(key ^ mix(policy::id_of(m.node)));
     if (best == nullptr || rank > highest) {
       best = &m;
       highest = rank;

@@ -1,7 +1,6 @@
 #include "policy/dispatch.hpp"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace echelon::policy {
@@ -9,10 +8,15 @@ namespace echelon::policy {
 dispatch::dispatch(std::shared_ptr<const plan> plan, topology_ptr topology, request_terms terms,
                    hold_id hold, std::uint64_t seed)
     : plan_(std::move(plan)), topology_(std::move(topology)), terms_(terms), hold_(hold),
-      random_(seed), visits_(plan_->stages.size()) {
+      seed_(seed), visits_(plan_->stages.size()) {
   stages_.reserve(plan_->stages.size());
   for (const auto& x : plan_->stages)
     stages_.push_back(&x);
+}
+
+std::mt19937_64& dispatch::random() {
+  if (!random_) random_ = std::make_unique<std::mt19937_64>(seed_);
+  return *random_;
 }
 
 action dispatch::begin(time_point now) {
@@ -206,7 +210,7 @@ std::optional<action> dispatch::try_here(const attempt_result& x, time_point now
     constexpr duration longest = std::chrono::seconds{60};
     const auto doublings = std::min<std::uint32_t>(tries_[next->id] - 1, 16);
     const auto cap = std::min<duration>(longest, plan_->retry_delay * (1LL << doublings));
-    auto wait = duration{std::uniform_int_distribution<std::int64_t>{0, cap.count()}(random_)};
+    auto wait = duration{std::uniform_int_distribution<std::int64_t>{0, cap.count()}(random())};
     if (next->id == model_ && x.retry_after) wait = std::max(wait, *x.retry_after);
     // Longer than the time left, or too many retries of this target already.
     if (wait >= terms_.deadline - now || !take_retry(now)) {

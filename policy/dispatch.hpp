@@ -5,12 +5,13 @@
 
 #include "policy/failure.hpp"
 #include "policy/gate.hpp"
-#include "policy/splitmix.hpp"
 #include "policy/topology.hpp"
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <variant>
@@ -244,6 +245,7 @@ private:
   void blame_outer(const stage& from);
   void leave(std::size_t index, std::optional<std::size_t> next);
   level level_of(path_id id) const;
+  std::mt19937_64& random();
   std::string name(path_id id) const;
   void note(time_point now, std::string what, std::string actor, std::string reason);
 
@@ -252,7 +254,9 @@ private:
   request_terms terms_;
   hold_id hold_;              // Of the newest ask; what is held keeps its own.
   bool asked_before_ = false; // Then the next ask gets another one, if there is one.
-  splitmix64 random_;
+  std::uint64_t seed_;
+  std::unique_ptr<std::mt19937_64>
+      random_; // Made when it is needed: seeding costs more than asking.
 
   std::vector<const stage*> stages_; // Of the plan, in the order in which they are tried.
   std::vector<visit> visits_;

@@ -2,7 +2,6 @@
 #include "policy/dispatch.hpp"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace echelon::policy {
@@ -208,7 +207,7 @@ action dispatch::exhausted(time_point now) {
     const duration longest =
         std::chrono::milliseconds{1LL << std::min(vain_turns_ - patience, most)};
     const auto when =
-        now + duration{std::uniform_int_distribution<std::int64_t>{1, longest.count()}(random_)};
+        now + duration{std::uniform_int_distribution<std::int64_t>{1, longest.count()}(random())};
     if (when < terms_.deadline) {
       drop_tickets();
       return sleep_until{when};
