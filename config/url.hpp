@@ -28,6 +28,8 @@ struct endpoint {
 /// Splits `[http[s]://]A:P`. @returns Nothing if it is none, or names port 0.
 [[nodiscard]] std::optional<endpoint> split_endpoint(const std::string& text);
 
+/// Letters, digits and the characters of `plain` stay as they are; every other byte is %XX.
+[[nodiscard]] std::string escaped(std::string_view text, std::string_view plain);
 /// Undoes %XX; anything else stays as it is.
 [[nodiscard]] std::string unescaped(std::string_view text);
 

@@ -1,13 +1,13 @@
 #include "gateway/accounts_api.hpp"
 
-#include "config/log.hpp"
+#include "config/url.hpp"
 #include "engine/await_answer.hpp"
 #include "providers/json_read.hpp"
 
 #include <boost/beast/http/verb.hpp>
 
+#include <algorithm>
 #include <map>
-#include <optional>
 #include <string>
 
 namespace echelon::gateway {
@@ -19,27 +19,11 @@ using nlohmann::json;
 
 namespace {
 
-std::optional<int> digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
 /// `%41` and `+` stand for other characters (application/x-www-form-urlencoded).
 std::string decoded(std::string_view x) {
-  std::string text;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const auto high = x[i] == '%' && i + 2 < x.size() ? digit(x[i + 1]) : std::nullopt;
-    const auto low = high ? digit(x[i + 2]) : std::nullopt;
-    if (low) {
-      text += static_cast<char>(*high * 16 + *low);
-      i += 2;
-    } else {
-      text += x[i] == '+' ? ' ' : x[i];
-    }
-  }
-  return text;
+  std::string text{x};
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return config::unescaped(text);
 }
 
 std::map<std::string, std::string> parameters(std::string_view query) {

@@ -1,11 +1,12 @@
 #include "providers/gemini.hpp"
+
+#include "config/url.hpp"
 #include "providers/json_read.hpp"
 #include "providers/request_parts.hpp"
 #include "providers/text.hpp"
 #include "providers/wire_error.hpp"
 
 #include <array>
-#include <cctype>
 #include <exception>
 #include <utility>
 
@@ -17,19 +18,8 @@ namespace {
 
 // `models/{id}`; an id that names its collection (`tunedModels/x`) is kept.
 std::string model_path(std::string_view id) {
-  std::string path = id.find('/') == std::string_view::npos ? "models/" : "";
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  for (const char c : id) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || std::string_view{"-._~/@"}.find(c) != std::string_view::npos) {
-      path += c;
-    } else {
-      path += '%';
-      path += digits[byte >> 4U];
-      path += digits[byte & 15U];
-    }
-  }
-  return path;
+  const std::string collection = id.find('/') == std::string_view::npos ? "models/" : "";
+  return collection + config::escaped(id, "-._~/@");
 }
 
 class request_builder {

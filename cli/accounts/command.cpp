@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/http_client.hpp"
 #include "config/load.hpp"
+#include "config/url.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -146,15 +147,9 @@ void add_place(CLI::App& to, place& where) {
   store->excludes(config);
 }
 
-/// A percent-encoded value of a query.
+/// A value of a query.
 std::string encoded(const std::string& x) {
-  std::string to;
-  for (const char c : x) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_'
-                       || c == '.' || c == ',' || c == ':';
-    to += plain ? std::string{c} : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return to;
+  return config::escaped(x, "-_.,:");
 }
 
 void add_create(CLI::App& keys, int& code) {

@@ -1,6 +1,7 @@
 #include "cli/chaos/arena.hpp"
 
 #include "cli/http_client.hpp"
+#include "config/url.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,15 +17,6 @@ namespace {
 std::vector<std::pair<std::string, std::string>> admin_headers(const std::string& token) {
   if (token.empty()) return {};
   return {{"Authorization", "Bearer " + token}};
-}
-
-std::string escaped(const std::string& path) {
-  std::string out;
-  for (const unsigned char c : path) {
-    const bool plain = std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
-    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
-  }
-  return out;
 }
 
 } // namespace
@@ -51,7 +43,7 @@ std::map<std::string, std::vector<std::string>> arena::actors() {
 }
 
 std::string arena::disturb(const strike& x) {
-  auto path = fmt::format("/admin/actors/{}/{}", escaped(x.subject), x.what->name);
+  auto path = fmt::format("/admin/actors/{}/{}", config::escaped(x.subject, "-_./"), x.what->name);
   if (x.what->name == "pause") path += fmt::format("?ms={}", std::llround(x.length * 1000));
   if (x.what->name == "fill" || x.what->name == "drop")
     path += fmt::format("?messages={}", x.amount);

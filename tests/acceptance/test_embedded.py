@@ -30,6 +30,14 @@ class Embedded(Case):
     def permits(self, factory):
         return sum(a["permits"]["used"] for a in factory.state()["actors"])
 
+    def program(self, code):
+        """What Python makes of `code`, in which CONFIG is the path of a configuration before one upstream that answers."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.upstream(steps.ok())
+            path = written(config(self.upstreams), folder)
+            return subprocess.run([sys.executable, "-c", code.replace("CONFIG", repr(str(path)))], capture_output=True,
+                                  text=True, timeout=60, check=False)
+
 
 class Calls(Embedded):
     def test_a_call_is_awaited_and_says_how_it_went(self):
@@ -137,61 +145,52 @@ class Calls(Embedded):
         gate.set()
 
     def test_a_program_that_just_ends_ends(self):
-        with tempfile.TemporaryDirectory() as folder:
-            self.upstream(steps.ok())
-            path = written(config(self.upstreams), folder)
-            code = ("import echelon\n"
-                    f"f = echelon.LlmFactory(echelon.ConfigManager({str(path)!r}))\n"
-                    "c = f.create_client_from_group('g')\nprint(c.call_sync('x').route)\n")
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        done = self.program(
+            "import echelon\n"
+            "f = echelon.LlmFactory(echelon.ConfigManager(CONFIG))\n"
+            "c = f.create_client_from_group('g')\nprint(c.call_sync('x').route)\n")
         self.assertEqual((done.returncode, done.stdout), (0, "g.echelon1/m1\n"), done.stderr)
 
     def test_whatever_is_dropped_while_an_observer_waits_for_the_interpreter_goes(self):
         """The router's thread wants to call into Python just when Python drops the router, a client or a stream."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.upstream(steps.ok())
-            path = written(config(self.upstreams), folder)
-            code = ("import echelon, sys, time\n"
-                    "from echelon import _core\n"
-                    f"config = echelon.ConfigManager({str(path)!r})\n"
-                    "prompt = _core.Prompt.from_json('{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}')\n"
-                    "sys.setswitchinterval(1000)\n"  # The interpreter is not given away but by who waits.
-                    "told = []\n"
-                    "for what in ('factory', 'client', 'stream', 'handle') * 3:\n"
-                    "    factory = echelon.LlmFactory(config)\n"
-                    "    llm = factory.create_client_from_group('g')._inner\n"
-                    "    stream = handle = None\n"
-                    "    if what == 'stream':\n"
-                    "        stream = llm.open(None, prompt, _core.CallOptions())\n"
-                    "        stream.when_ready(lambda: told.append(what))\n"
-                    "    else:\n"
-                    "        handle = llm.start(None, prompt, _core.CallOptions(), told.append, told.append)\n"
-                    "    begin = time.monotonic()\n"
-                    "    while time.monotonic() - begin < 0.1:\n        pass\n"
-                    "    if what == 'client':\n        llm = None\n"
-                    "    elif what == 'stream':\n        stream = None\n"
-                    "    elif what == 'handle':\n        handle = None\n"
-                    "    factory = None\n    llm = stream = handle = None\n"
-                    "print('done', len(told))\n")
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        done = self.program(
+            "import echelon, sys, time\n"
+            "from echelon import _core\n"
+            "config = echelon.ConfigManager(CONFIG)\n"
+            "prompt = _core.Prompt.from_json('{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}')\n"
+            "sys.setswitchinterval(1000)\n"  # The interpreter is not given away but by who waits.
+            "told = []\n"
+            "for what in ('factory', 'client', 'stream', 'handle') * 3:\n"
+            "    factory = echelon.LlmFactory(config)\n"
+            "    llm = factory.create_client_from_group('g')._inner\n"
+            "    stream = handle = None\n"
+            "    if what == 'stream':\n"
+            "        stream = llm.open(None, prompt, _core.CallOptions())\n"
+            "        stream.when_ready(lambda: told.append(what))\n"
+            "    else:\n"
+            "        handle = llm.start(None, prompt, _core.CallOptions(), told.append, told.append)\n"
+            "    begin = time.monotonic()\n"
+            "    while time.monotonic() - begin < 0.1:\n        pass\n"
+            "    if what == 'client':\n        llm = None\n"
+            "    elif what == 'stream':\n        stream = None\n"
+            "    elif what == 'handle':\n        handle = None\n"
+            "    factory = None\n    llm = stream = handle = None\n"
+            "print('done', len(told))\n")
         self.assertEqual((done.returncode, done.stdout), (0, "done 12\n"), done.stderr)
 
     def test_a_forked_process_is_told_so_and_makes_its_own(self):
-        with tempfile.TemporaryDirectory() as folder:
-            self.upstream(steps.ok())
-            path = written(config(self.upstreams), folder)
-            code = ("import echelon, os, sys\n"
-                    f"config = echelon.ConfigManager({str(path)!r})\n"
-                    "factory = echelon.LlmFactory(config)\nllm = factory.create_client_from_group('g')\n"
-                    "llm.call_sync('x')\n"
-                    "if os.fork() == 0:\n"
-                    "    try:\n        llm.call_sync('x')\n"
-                    "    except echelon.LLMError as error:\n        print(error.kind, flush=True)\n"
-                    "    own = echelon.LlmFactory(config)\n"
-                    "    print(own.create_client_from_group('g').call_sync('x').route, flush=True)\n"
-                    "    sys.exit(0)\n"
-                    "print(os.waitstatus_to_exitcode(os.wait()[1]), llm.call_sync('x').route)\n")
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        done = self.program(
+            "import echelon, os, sys\n"
+            "config = echelon.ConfigManager(CONFIG)\n"
+            "factory = echelon.LlmFactory(config)\nllm = factory.create_client_from_group('g')\n"
+            "llm.call_sync('x')\n"
+            "if os.fork() == 0:\n"
+            "    try:\n        llm.call_sync('x')\n"
+            "    except echelon.LLMError as error:\n        print(error.kind, flush=True)\n"
+            "    own = echelon.LlmFactory(config)\n"
+            "    print(own.create_client_from_group('g').call_sync('x').route, flush=True)\n"
+            "    sys.exit(0)\n"
+            "print(os.waitstatus_to_exitcode(os.wait()[1]), llm.call_sync('x').route)\n")
         self.assertEqual((done.returncode, done.stdout), (0, "shut_down\ng.echelon1/m1\n0 g.echelon1/m1\n"), done.stderr)
 
 

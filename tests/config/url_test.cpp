@@ -18,6 +18,14 @@ TEST_CASE("endpoints are split into scheme, host and port, and what is none is r
     CHECK(split_endpoint(url)->url() == url);
 }
 
+TEST_CASE("what is not plain becomes %XX, and comes back") {
+  CHECK(escaped("group/g 1", "/") == "group/g%201");
+  CHECK(escaped("a-b.c~", "-.") == "a-b.c%7E");
+  CHECK(escaped("\xC3\xA4%", "") == "%C3%A4%25");
+  for (const auto* text : {"", "a+b&c=d", "100% \xE2\x82\xAC", "%41"})
+    CHECK(unescaped(escaped(text, "-_.")) == text);
+}
+
 TEST_CASE("%XX is undone, anything else stays") {
   CHECK(unescaped("group%2Fg") == "group/g");
   CHECK(unescaped("%67%2f%2F") == "g//");
