@@ -8,6 +8,7 @@
 #include "gateway/front_tls.hpp"
 #include "gateway/listener.hpp"
 #include "gateway/memory.hpp"
+#include "gateway/origin.hpp"
 #include "gateway/session.hpp"
 #include "gateway/watch.hpp"
 #include "providers/simulator/transport.hpp"
@@ -39,14 +40,6 @@ namespace {
 
 // How long connections without a request keep a process alive whose socket others have.
 constexpr auto handover_time = std::chrono::seconds{3};
-
-/// Whom a client counts as: its address, of IPv6 the network that a client chooses addresses in.
-std::string origin_of(const asio::ip::address& x) {
-  if (!x.is_v6() || x.to_v6().is_v4_mapped() || x.is_loopback()) return x.to_string();
-  auto bytes = x.to_v6().to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
-  return asio::ip::address_v6{bytes}.to_string() + "/64";
-}
 
 /// Connections that the descriptors suffice for: each request may need one to an upstream too.
 std::uint64_t connections_possible(std::uint64_t requests) {

@@ -60,10 +60,11 @@ class Reply:
 class Connection:
     """One connection to the router."""
 
-    def __init__(self, url, timeout=30.0):
+    def __init__(self, url, timeout=30.0, source=None):
         parts = urllib.parse.urlsplit(url)
         self.host = parts.netloc
-        self.sock = socket.create_connection((parts.hostname, parts.port), timeout=timeout)
+        self.sock = socket.create_connection((parts.hostname, parts.port), timeout=timeout,
+                                             source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = self.sock.makefile("rb")
         self.sent_at = 0.0

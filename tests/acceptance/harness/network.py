@@ -24,20 +24,25 @@ TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 own_device = None
 
 
-def enter():
-    """Runs this program again, in a network namespace of its own, where it has the address OWN. Ends it as skipped
-    where there can be none."""
-    global own_device
+def alone(*needs):
+    """Runs this program again, in a network namespace of its own. Ends it as skipped where there can be none, or where
+    this command fails there."""
     if os.environ.get("ECHELON_TEST_NETWORK"):
-        own_device = attach(OWN)
         return
     own = ["unshare", *(["--user", "--map-root-user"] if os.geteuid() else []), "--net"]
-    probe = subprocess.run([*own, "test", "-c", "/dev/net/tun"], capture_output=True, text=True, check=False)
+    probe = subprocess.run([*own, *(needs or ["true"])], capture_output=True, text=True, check=False)
     if probe.returncode != 0:
         print(f"skipped: no network namespace or TUN device to be had here {probe.stderr}")
         sys.exit(77)
     os.environ["ECHELON_TEST_NETWORK"] = "1"
     os.execvp(own[0], [*own, sys.executable, "-B", *sys.argv])
+
+
+def enter():
+    """As alone(); there this program has the address OWN."""
+    global own_device
+    alone("test", "-c", "/dev/net/tun")
+    own_device = attach(OWN)
 
 
 def attach(address):
