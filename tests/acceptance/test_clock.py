@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import time
 
-from harness import steps
+from harness import findings, steps
 from harness.case import Case, Clock, group, main, tier
 
 SHIM = os.environ["ECHELON_WALL_CLOCK"]
@@ -25,7 +25,7 @@ class WallClock(Case):
 
     def serve_faked(self, **changes):
         router = self.serve(env={"LD_PRELOAD": SHIM, "ECHELON_WALL_OFFSET": str(self.offset),
-                                 "ASAN_OPTIONS": "verify_asan_link_order=0"}, **changes)
+                                 **findings.preloaded()}, **changes)
         # The jump is real: what the router takes for the time of day follows it.
         before = self.stamp(router)
         self.jump(7200)

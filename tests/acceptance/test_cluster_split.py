@@ -4,7 +4,7 @@ import pathlib
 import signal
 import tempfile
 
-from harness import client, steps
+from harness import client, findings, steps
 from harness.case import config, main
 from harness.nodes import Cluster, Nodes, most_in_any_window
 
@@ -25,7 +25,7 @@ class SplitNodes(Nodes):
 
     def place(self, name):
         return {**super().place(name), "env": {"LD_PRELOAD": SHIM, "ECHELON_CUT": str(self.file(name)),
-                                               "ASAN_OPTIONS": "verify_asan_link_order=0"}}
+                                               **findings.preloaded()}}
 
     def split(self, *sides):
         """Between these sides nothing passes any more; a file is replaced as a whole."""

@@ -1,10 +1,15 @@
 """The harness itself: a script is played as written and the client sees what was sent."""
+import contextlib
+import io
+import os
 import pathlib
 import re
+import subprocess
 import unittest
 
-from harness import client, steps
+from harness import client, findings, steps
 from harness.case import Case, main
+from harness.router import Router
 
 
 class Harness(Case):
@@ -40,6 +45,52 @@ class Harness(Case):
         u = self.upstream(steps.after(0.3, steps.ok()))
         client.at_once(4, lambda _: self.ask(u))
         self.assertEqual(u.max_running, 4)
+
+
+class Findings(unittest.TestCase):
+    """What a sanitizer finds fails the test, in a process that nobody looks at too."""
+
+    def outcome(self, run):
+        """Of a test that runs this in an environment and does not ask how it went."""
+        environment = dict(os.environ)
+        found = findings.Findings(environment)
+        self.addCleanup(found.folder.cleanup)
+
+        class Careless(unittest.TestCase):
+            def test_it(self):
+                run(environment)
+        return unittest.TextTestRunner(io.StringIO(), resultclass=findings.result_with(found)).run(Careless("test_it"))
+
+    def test_a_report_of_a_process_that_was_killed_fails_the_test(self):
+        for text, wrong in (("==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x1", 1),
+                            ("==7==ERROR: LeakSanitizer: detected memory leaks", 1),
+                            ("WARNING: ThreadSanitizer: data race (pid=7)", 1),
+                            ("a.cpp:1:2: runtime error: signed integer overflow", 1),
+                            ("==7==WARNING: ASan is ignoring requested __asan_handle_no_return", 0)):
+            script = f"echo '{text}' > ${{ASAN_OPTIONS##*log_path=}}.7; kill -9 $$"
+            with self.subTest(text):
+                result = self.outcome(lambda env, s=script: subprocess.run(["sh", "-c", s], env=env, check=False))
+                self.assertEqual(len(result.failures), wrong)
+                if wrong:
+                    self.assertIn(text, result.failures[0][1])
+
+    def test_what_the_sanitizers_of_this_build_find_in_a_router_fails_the_test(self):
+        kinds = {"address": ("memory", "heap-use-after-free"), "undefined": ("number", "signed integer overflow"),
+                 "thread": ("race", "data race")}
+
+        def start(env, what):
+            with contextlib.suppress(RuntimeError):  # It ends before it listens.
+                Router({}, env=env, wrap=[os.environ["ECHELON_WRONG"], what])
+        for name in filter(None, os.environ.get("ECHELON_SANITIZE", "").split(",")):
+            what, told = kinds[name]
+            with self.subTest(name):
+                result = self.outcome(lambda env, w=what: start(env, w))
+                self.assertEqual(len(result.failures), 1)
+                self.assertIn(told, result.failures[0][1])
+
+    def test_every_program_of_tests_looks_for_them(self):
+        for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
+            self.assertRegex(path.read_text(), r"(?s)\nfrom harness\.case import [\w\s,\\()]*\bmain\b.*\n    main\(\)\n$", path.name)
 
 
 class Security(unittest.TestCase):

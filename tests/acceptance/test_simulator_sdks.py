@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from harness import client, sdks
+from harness.case import main
 from harness.router import BINARY
 
 # SDK -> the features that the simulator plays, and the finish of an answer and of a call.
@@ -60,4 +61,4 @@ class Simulator(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

@@ -11,6 +11,8 @@ import signal
 import subprocess
 import threading
 
+from harness.findings import OPTIONS
+
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 PLACE = re.compile(r"\b(localhost|127\.0\.0\.1):(\d{4,5})\b")
 
@@ -70,7 +72,8 @@ class Shell:
         self.process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            env={"PATH": f"{bin_folder}:{os.environ['PATH']}", "HOME": str(folder), "ECHELON_URL": url, "LC_ALL": "C.UTF-8"})
+            env={"PATH": f"{bin_folder}:{os.environ['PATH']}", "HOME": str(folder), "ECHELON_URL": url, "LC_ALL": "C.UTF-8",
+                 **{name: os.environ[name] for name in OPTIONS if name in os.environ}})
 
     def run(self, command, seconds=30):
         """What it prints, with the ports of the document."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import client
+from harness import client, findings
 
 BINARY = os.environ.get("ECHELON_BIN", "echelon")
 LISTENING = re.compile(r"echelon listening on (https?://[][0-9a-f.:]+)")
@@ -22,8 +22,10 @@ os.execvp(sys.argv[2], sys.argv[2:])"""
 
 def run(*args, env=None, timeout=30):
     """Runs one command of the binary to its end."""
-    return subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=timeout, check=False,
+    done = subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=timeout, check=False,
                           env={**os.environ, **(env or {})})
+    findings.look_at(done.stderr)
+    return done
 
 
 class Router:
@@ -98,6 +100,7 @@ class Router:
         if self.alive():
             self.process.kill()
         self.process.wait()
+        findings.look_at(self.log())
 
     def chat(self, target="g", **kw):
         return client.chat(self.url, target, **kw)
