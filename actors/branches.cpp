@@ -19,6 +19,12 @@ actor_spec unlimited(actor_spec x) {
   return x;
 }
 
+/// The actor itself keeps a permit for it.
+bool has_ticket(const messages::admit_request& msg, path_id actor) {
+  return std::any_of(msg.tickets.begin(), msg.tickets.end(),
+                     [&](const auto& t) { return t.actor == actor; });
+}
+
 } // namespace
 
 branches::branch::branch(const actor_spec& x, time_point now)
@@ -92,7 +98,7 @@ std::optional<messages::admit_reply> branches::pass(messages::admit_request& msg
     const bool charge = b->core.charges(msg);
     const auto tokens = b->core.tokens_of(msg);
     const bool usable = !b->gone && !b->changed && where_->may_act(now)
-                        && !b->account.holds(msg.hold) && b->kept_out.count(msg.hold) == 0;
+                        && !b->account.holds(msg.hold) && !has_ticket(msg, id);
     if (!b->account.may_take(charge, now, tokens) || !usable) {
       const bool due = b->account.due(now);
       guard.unlock();
@@ -127,10 +133,7 @@ bool branches::release(messages::report_outcome& msg, time_point now) {
   const bool success = result == outcome::success;
   const auto epoch = b->account.release(msg.hold, msg.refund, success, now, msg.tokens);
   static_cast<void>(b->core.report(msg, now)); // Also of leases that were dropped.
-  if (!epoch) {
-    b->kept_out.erase(msg.hold);
-    return false;
-  }
+  if (!epoch) return false;
   if (success) b->account.member_well(msg.member);
   if (result == outcome::failure || msg.bench_ns > 0) {
     msg.lent = *epoch + 1;
@@ -141,21 +144,6 @@ bool branches::release(messages::report_outcome& msg, time_point now) {
   guard.unlock();
   if (due) wake();
   return true;
-}
-
-void branches::keep_out(path_id actor, hold_id hold) {
-  if (where_->local(actor)) return;
-  const auto b = find(actor);
-  if (!b) return;
-  const std::lock_guard guard{b->mutex};
-  b->kept_out.insert(hold);
-}
-
-void branches::let_in(path_id actor, hold_id hold) {
-  const auto b = find(actor);
-  if (!b) return;
-  const std::lock_guard guard{b->mutex};
-  b->kept_out.erase(hold);
 }
 
 void branches::reconcile(const std::vector<messages::actor_holdings>& held, time_point before,

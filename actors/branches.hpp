@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace echelon::actors {
@@ -45,9 +44,6 @@ public:
   /// Ends what a lease began. @returns False if the actor must be told `msg` (which may now say
   /// that it was a lease's).
   [[nodiscard]] bool release(messages::report_outcome& msg, policy::time_point now);
-  /// The request has or will have a permit at the actor itself: it asks there until its release.
-  void keep_out(policy::path_id actor, policy::hold_id hold);
-  void let_in(policy::path_id actor, policy::hold_id hold);
 
   /// Ends what leases began before `before` and this node does not hold any more: the answer that
   /// would have told it got lost. `held`: everything that it holds.
@@ -78,7 +74,6 @@ private:
     policy::actor_spec spec;
     level_core core; // Without limits: it only chooses who is next.
     policy::lease_account account;
-    std::set<policy::hold_id> kept_out;
     bool changed = false; // All goes back first.
     bool gone = false;    // No part of the hierarchy any more.
   };

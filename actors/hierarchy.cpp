@@ -63,6 +63,12 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
         }
         if (*forgotten) return give_back(answer.trail);
+        // The answer of a time when others still waited for this node: they count without it now.
+        if (self->clustered && !self->where->may_act(self->now())) {
+          give_back(answer.trail);
+          answer = lost;
+          answer.trail.clear();
+        }
         if (self->clustered) self->held->granted(asked, answer.trail, self->now());
         then(std::move(answer));
       },
@@ -86,14 +92,6 @@ hierarchy::token hierarchy::wait(const policy::wait_turn& x,
                                    (x.who.deadline - now).count(), (now - x.who.since).count()};
   const auto id = impl_->next_token();
   const auto hold = x.who.id;
-  if (impl_->clustered) {
-    // The permit will be the actor's own, and the request must ask it.
-    impl_->leases->keep_out(x.actor, hold);
-    then = [leases = impl_->leases, actor = x.actor, hold, then](policy::refusal why) {
-      if (why != policy::refusal::none) leases->let_in(actor, hold);
-      then(why);
-    };
-  }
   impl_->add_wait(hold, id, std::move(then));
   impl_->request(
       impl_->where->find(x.actor), msg,

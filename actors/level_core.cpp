@@ -52,17 +52,23 @@ bool level_core::charges(const messages::admit_request& msg) const {
   return !(counts_requests(spec_.at) && contains(msg.charged, spec_.id));
 }
 
-std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admit_request& msg,
-                                                                  time_point now) {
-  if (msg.hold == 0 || msg.route.empty() || msg.route.front() != spec_.id || retired_)
-    return refuse(msg, refusal::unavailable, {});
-  msg.route.erase(msg.route.begin());
+gate_ask level_core::ask_of(const messages::admit_request& msg) const {
   gate_ask ask;
   ask.id = msg.hold;
   ask.charge = charges(msg);
   ask.tokens = tokens_of(msg);
   ask.money = msg.money;
-  if (const auto verdict = gate_.admit(ask, now); !verdict.admitted())
+  for (const auto& t : msg.tickets)
+    if (t.actor == spec_.id) ask.ticket = t.hold;
+  return ask;
+}
+
+std::variant<forward_to, messages::admit_reply> level_core::admit(messages::admit_request& msg,
+                                                                  time_point now) {
+  if (msg.hold == 0 || msg.route.empty() || msg.route.front() != spec_.id || retired_)
+    return refuse(msg, refusal::unavailable, {});
+  msg.route.erase(msg.route.begin());
+  if (const auto verdict = gate_.admit(ask_of(msg), now); !verdict.admitted())
     return refuse(msg, verdict.why, verdict.retry_after);
   std::optional<messages::admit_reply> refused;
   if (spec_.at == level::pool) refused = choose_member(msg, now);

@@ -68,6 +68,7 @@ public:
   [[nodiscard]] std::vector<std::uint32_t> recalls(policy::time_point now, bool at_once = false);
 
 private:
+  [[nodiscard]] policy::gate_ask ask_of(const messages::admit_request& msg) const;
   messages::admit_reply refuse(const messages::admit_request& msg, policy::refusal why,
                                policy::duration retry_after) const;
   std::optional<messages::admit_reply> choose_member(messages::admit_request& msg,

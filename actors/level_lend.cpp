@@ -43,7 +43,7 @@ void level_core::returned(const lease_claim& x, time_point now) {
 }
 
 bool level_core::short_of_lent(const messages::admit_request& msg, time_point now) {
-  return !retired_ && gate_.short_of_lent({msg.hold, charges(msg), tokens_of(msg)}, now);
+  return !retired_ && gate_.short_of_lent(ask_of(msg), now);
 }
 
 std::vector<std::uint32_t> level_core::recalls(time_point now, bool at_once) {

@@ -14,6 +14,8 @@ messages::admit_request to_message(const policy::ask_admission& x) {
   msg.charged = x.charged;
   msg.tokens = x.tokens;
   msg.money = x.money;
+  for (const auto& t : x.tickets)
+    msg.tickets.push_back({t.actor, t.id});
   return msg;
 }
 

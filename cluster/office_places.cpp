@@ -285,6 +285,9 @@ void office_state::answer_holdings(const messages::ask_holdings& x) {
     tenures_->released(x.key);
     settle();
   }
+  // What the owner before granted and is still on its way does not count any more: the new one will
+  // not know of it. It is given back when it arrives, and asked for anew.
+  setup_.tree->expire(now());
   messages::tell_holdings reply{core_->settings().self, x.key, x.view, {}};
   // Leases end with the owner that gave them; what they began is held at the new one.
   const auto& inside = setup_.tree->inside();

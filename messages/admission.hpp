@@ -19,6 +19,19 @@ typename Inspector::result_type inspect(Inspector& f, money_ask& x) {
 
 namespace echelon::messages {
 
+/// See policy::ticket.
+struct kept_permit {
+  std::uint64_t actor = 0;
+  std::uint64_t hold = 0; ///< Of the wait that brought it.
+  bool operator==(const kept_permit&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, kept_permit& x) {
+  auto& [actor, hold] = x;
+  return f(actor, hold);
+}
+
 /// Asks for admission; travels down `route` by delegation and gathers what it took on the way.
 struct admit_request {
   std::uint64_t hold = 0;             ///< The request's own id; never 0.
@@ -34,15 +47,16 @@ struct admit_request {
   std::uint64_t lower = 0;            ///< The tier below the last one passed; 0: none.
   std::uint32_t hops = 0;             ///< Nodes that passed it on because they did not own it.
   policy::money_ask money;            ///< To reserve where money is limited.
+  std::vector<kept_permit> tickets;   ///< What the request has waited for.
   bool operator==(const admit_request&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admit_request& x) {
   auto& [hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower, hops,
-         money] = x;
+         money, tickets] = x;
   return f(hold, route, trail, avoid, exclude, closed, charged, tokens, order, members, lower, hops,
-           money);
+           money, tickets);
 }
 
 /// `grant` (why = 0) or `redirect`: who refused, why, and whom to try next.

@@ -32,13 +32,16 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
   if (x.why == refusal::unavailable) ordered_ = true;
   auto& seen = visits_[at_];
   if (seen.order.empty() && !x.order.empty()) seen.order = x.order;
+  const auto used_up = [this](path_id actor) {
+    std::erase_if(tickets_, [&](const auto& t) { return t.actor == actor; });
+  };
   for (auto actor : x.trail)
-    std::erase(tickets_, actor); // A ticket became a permit.
+    used_up(actor); // A ticket became a permit.
   if (x.why == refusal::unavailable) {
     // Whoever granted before the chain broke must give it back, and is asked again.
     for (auto actor : asked) {
       release(actor, outcome::neutral, true);
-      std::erase(tickets_, actor);
+      drop_ticket(actor);
     }
     for (auto actor : x.trail)
       if (std::find(asked.begin(), asked.end(), actor) == asked.end())
@@ -79,7 +82,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     return start_attempt{model->name,    here.label,   here.group_name,
                          here.tier_name, here.timeout, here.hedge_after};
   }
-  std::erase(tickets_, x.by); // A refusal uses up a ticket.
+  used_up(x.by); // Also by a refusal.
   note_refusal(x, now);
   const bool closed = x.why == refusal::open || x.why == refusal::benched;
   const auto refuse_stages = [&](auto member, path_id id) {
@@ -121,7 +124,7 @@ action dispatch::on_turn(refusal why, time_point now) {
   asked_.clear();
   waiting_ = false;
   if (why == refusal::none) {
-    tickets_.push_back(actor);
+    tickets_.push_back({actor, waits_as_});
     ++vain_turns_;
     stood_back_ = false;
     note(now, "turn", name(actor), "a permit is free");
@@ -130,9 +133,11 @@ action dispatch::on_turn(refusal why, time_point now) {
   }
   last_refusal_ = why;
   if (now >= terms_.deadline || why == refusal::saturated) {
-    release(actor, outcome::neutral, true);
+    release(actor, outcome::neutral, true, -1, waits_as_);
     return finish({give_up::kind::deadline, {}, refusal::saturated}, now);
   }
+  // It may wait there all the same, and the answer got lost.
+  if (why == refusal::unavailable) release(actor, outcome::neutral, true, -1, waits_as_);
   note(now, "refused", name(actor), std::string{to_string(why)});
   return wait_for_room(now);
 }

@@ -26,11 +26,18 @@ struct request_terms {
   std::int64_t tokens = 0;   ///< Estimate of prompt plus answer, in LLM tokens.
   /// Asks the target's retry budget for one retry or hedge. Null: there is always one.
   std::function<bool(time_point)> take_retry = nullptr;
-  /// A fresh id for each further ask. In a cluster what the one before gave back may arrive after
-  /// what the next one takes, and must not end it. Null: one id serves for all.
+  /// A fresh id for each further ask and each wait. In a cluster what the one before gave back may
+  /// arrive after what the next one takes, and must not end it. Null: one id serves for all.
   std::function<hold_id()> next_hold = nullptr;
   path_id key = 0;   ///< The actor of the client's key; 0: it has no limits.
   money_ask money{}; ///< What the request may cost at most by an estimate.
+};
+
+/// A permit that `actor` keeps for whoever waited there, under the id of that wait.
+struct ticket {
+  path_id actor = 0;
+  hold_id id = 0;
+  bool operator==(const ticket&) const = default;
 };
 
 /// Ask `route.front()` for admission; it passes the request on down the route.
@@ -43,6 +50,7 @@ struct ask_admission {
   std::vector<path_id> charged; ///< Actors that this request has paid already.
   std::int64_t tokens = 0;
   money_ask money{};
+  std::vector<ticket> tickets{}; ///< What waiting has brought; each is used up where it is shown.
 };
 
 /// Wait for a permit of `actor`, until `deadline` at most.
@@ -240,6 +248,7 @@ private:
   bool drop_held(path_id actor);
   void release_from(std::size_t first, outcome result, bool refund);
   void drop_tickets();
+  void drop_ticket(path_id actor);
   bool failed_whole(std::size_t index) const;
   void blame(path_id actor, path_id member);
   void blame_outer(const stage& from);
@@ -265,14 +274,15 @@ private:
   std::optional<std::size_t> last_attempt_stage_;
   path_id model_ = 0;          // Model being attempted.
   bool live_ = false;          // An attempt runs.
-  bool waiting_ = false;       // Waits in the queue of asked_.
+  bool waiting_ = false;       // Waits in the queue of asked_,
+  hold_id waits_as_ = 0;       // by this id.
   std::vector<path_id> asked_; // Route of the pending ask.
   std::vector<holding> held_;  // Top down.
   std::optional<hedge> hedge_;
   path_id held_member_ = 0;                    // Member that the pool's hold is for.
   std::uint32_t vain_turns_ = 0;               // In a row, that led to no attempt.
   bool stood_back_ = false;                    // Since the last of them.
-  std::vector<path_id> tickets_;               // Actors that keep a permit for us.
+  std::vector<ticket> tickets_;                // Permits that are kept for us.
   std::set<std::pair<path_id, path_id>> told_; // Levels (and pool members) told of a failure.
   std::set<path_id> charged_;                  // Levels that count requests and were paid.
   std::map<path_id, std::uint32_t> tries_;     // Attempts by model.

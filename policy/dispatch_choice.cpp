@@ -150,14 +150,13 @@ action dispatch::ask_stage(std::size_t index, path_id model) {
     common = std::min(common, static_cast<std::size_t>(pool - held_.begin()));
   }
   release_from(common, outcome::neutral, true);
-  // A ticket is known to its actor by the id that waited for it.
-  if (std::exchange(asked_before_, true) && terms_.next_hold && tickets_.empty())
-    hold_ = terms_.next_hold();
+  if (std::exchange(asked_before_, true) && terms_.next_hold) hold_ = terms_.next_hold();
   ask_admission x;
   x.hold = hold_;
   x.route.assign(wanted.begin() + static_cast<std::ptrdiff_t>(common), wanted.end());
   x.tokens = terms_.tokens;
   x.money = terms_.money;
+  x.tickets = tickets_;
   x.charged.assign(charged_.begin(), charged_.end());
   x.closed.assign(visits_[index].shut.begin(), visits_[index].shut.end());
   for (const auto& m : here.models) {
@@ -225,18 +224,19 @@ action dispatch::wait_for_room(time_point now) {
     saturated_.erase(saturated_.begin());
     const auto keep = [&](path_id held) { return level_of(held) < level_of(actor); };
     for (auto i = tickets_.begin(); i != tickets_.end();) {
-      if (keep(*i)) {
+      if (keep(i->actor)) {
         ++i;
         continue;
       }
-      release(*i, outcome::neutral, true);
+      release(i->actor, outcome::neutral, true, -1, i->id);
       i = tickets_.erase(i);
     }
     if (!waiting_since_) waiting_since_ = now;
     asked_ = {actor};
     waiting_ = true;
     note(now, "wait", name(actor), "every candidate is full");
-    return wait_turn{actor, {hold_, terms_.priority, terms_.deadline, *waiting_since_}};
+    waits_as_ = terms_.next_hold ? terms_.next_hold() : hold_;
+    return wait_turn{actor, {waits_as_, terms_.priority, terms_.deadline, *waiting_since_}};
   }
   return retry_later(now);
 }

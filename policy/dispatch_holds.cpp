@@ -62,9 +62,17 @@ bool dispatch::drop_held(path_id actor) {
 }
 
 void dispatch::drop_tickets() {
-  for (auto actor : tickets_)
-    release(actor, outcome::neutral, true);
+  for (const auto& x : tickets_)
+    release(x.actor, outcome::neutral, true, -1, x.id);
   tickets_.clear();
+}
+
+void dispatch::drop_ticket(path_id actor) {
+  std::erase_if(tickets_, [&](const auto& x) {
+    if (x.actor != actor) return false;
+    release(actor, outcome::neutral, true, -1, x.id);
+    return true;
+  });
 }
 
 void dispatch::renew_hold(hold_id old, hold_id fresh) {
@@ -72,7 +80,6 @@ void dispatch::renew_hold(hold_id old, hold_id fresh) {
     hedge_->hold = fresh;
     return;
   }
-  drop_tickets();
   hold_ = fresh;
 }
 
@@ -160,7 +167,7 @@ void dispatch::abandon(time_point now, bool sent) {
   const bool unused = !live_ || !sent;
   if (live_ && !sent && --attempts_ == 0) charged_.clear(); // Nothing was bought.
   // A pending ask is given back by whoever receives its late answer.
-  if (waiting_) release(asked_.front(), outcome::neutral, true);
+  if (waiting_) release(asked_.front(), outcome::neutral, true, -1, waits_as_);
   release_from(0, outcome::neutral, unused);
   drop_tickets();
   live_ = waiting_ = false;

@@ -39,21 +39,22 @@ std::int64_t gate::permits_left() const {
 gate_verdict gate::admit(const gate_ask& ask, time_point now) {
   expire_loans(now);
   // Who asks does not wait any more, whatever woke it.
-  if (queue_.size() > 0) queue_.remove(ask.id);
-  const auto ticket = holds_.find(ask.id);
-  const bool has_ticket = ticket != holds_.end();
+  const auto id = ask.ticket != 0 ? ask.ticket : ask.id;
+  if (queue_.size() > 0) queue_.remove(id);
+  const auto own = holds_.find(id);
+  const bool has_own = own != holds_.end();
   // Who asks again has given up what it held, if its release did not arrive: a probe's slot too.
-  if (has_ticket && !ticket->second.ticket)
-    breaker_.report(std::exchange(ticket->second.pass, {}), outcome::neutral, now);
+  if (has_own && !own->second.ticket)
+    breaker_.report(std::exchange(own->second.pass, {}), outcome::neutral, now);
   const auto refuse = [&](refusal why, duration wait) {
-    if (has_ticket) holds_.erase(ticket);
-    if (has_ticket && money_) money_->settle(ask.id, 0);
+    if (has_own) holds_.erase(own);
+    if (has_own && money_) money_->settle(ask.id, 0);
     ++refused_;
     return gate_verdict{why, wait};
   };
   if (const auto wait = breaker_wait(now); wait > duration::zero())
     return refuse(breaker_.benched(now) ? refusal::benched : refusal::open, wait);
-  if (!has_ticket && !permit_free()) return refuse(refusal::saturated, {});
+  if (!has_own && !permit_free()) return refuse(refusal::saturated, {});
   const bool charge = ask.charge && rate_;
   if (charge)
     if (const auto wait = rate_->try_take(ask.id, now); wait > duration::zero())
@@ -73,6 +74,7 @@ gate_verdict gate::admit(const gate_ask& ask, time_point now) {
     }
   }
   ++admitted_;
+  if (has_own && id != ask.id) holds_.erase(own);
   holds_[ask.id] = {false, charge, reserve, breaker_.pass(now), now};
   return {};
 }

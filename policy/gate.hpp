@@ -39,6 +39,7 @@ struct gate_ask {
   bool charge = true;      ///< Take a rate unit (false: this request has paid already).
   std::int64_t tokens = 0; ///< LLM tokens to reserve where tokens are limited.
   money_ask money{};       ///< To reserve where money is limited.
+  hold_id ticket = 0;      ///< The id of a wait that has brought a permit; 0: none has.
 };
 
 /// How a hold ends.
@@ -84,8 +85,8 @@ class gate {
 public:
   gate(const gate_settings& settings, time_point now);
 
-  /// Takes permit, rate unit, tokens and breaker pass, or nothing. A ticket of the same id (see
-  /// wait()) serves as the permit and is used up, also by a refusal.
+  /// Takes permit, rate unit, tokens and breaker pass, or nothing. A ticket (see wait()) serves as
+  /// the permit and is used up, also by a refusal.
   [[nodiscard]] gate_verdict admit(const gate_ask& ask, time_point now);
   /// Waits for a permit. @returns none if a permit was free: the ticket is held at once; saturated
   /// if it waits now (woken() will name it); queue_full; open or benched.

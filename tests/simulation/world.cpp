@@ -140,6 +140,23 @@ void world::run_until(time_point t) {
   settle();
 }
 
+/// Which view a node lives by and which actors live there, for whoever reads the course of a seed.
+void world::note_moves(host& x) {
+  if (!time_.keeps_notes) return;
+  if (const auto epoch = x.report().view.epoch; epoch != std::exchange(epochs_[x.name()], epoch))
+    time_.note(x.name() + " takes view " + std::to_string(epoch));
+  std::set<path_id> here;
+  x.look_at_each([&](const actors::level_core& core) {
+    here.insert(core.spec().id);
+    if (lives_[x.name()].count(core.spec().id) == 0)
+      time_.note(core.spec().path + " begins at " + x.name() + holders(core, core.state(time_.now())));
+  });
+  for (const auto id : lives_[x.name()])
+    if (here.count(id) == 0)
+      time_.note(std::string{topology_->path(id)} + " ends at " + x.name());
+  lives_[x.name()] = std::move(here);
+}
+
 /// The breakers of models, as those have them that may act.
 void world::look() {
   std::map<path_id, bool> half_open;
@@ -149,6 +166,7 @@ void world::look() {
       time_.note(name + (acts ? " acts" : " does not act") + " in view "
                  + std::to_string(x->report().view.epoch));
     }
+    note_moves(*x);
     if (x->frozen() || !x->report().acts) continue;
     x->look_at_each([&](const actors::level_core& core) {
       if (core.spec().at != level::model || x->owner(core.spec().id) != x->name()) return;

@@ -36,6 +36,7 @@ private:
   void restart_in_turn(std::size_t index);
   void make_peace();
   void check_end();
+  void note_moves(host& x);
   [[nodiscard]] std::string holders(const actors::level_core& core, const messages::actor_state& s);
   [[nodiscard]] std::vector<std::string> running() const;
   [[nodiscard]] std::string any_of(const std::vector<std::string>& names);
@@ -50,7 +51,9 @@ private:
   std::map<std::string, std::unique_ptr<host>> hosts_;
   std::set<std::string> disturbed_; ///< Nodes to which something is being done.
   std::uint64_t incarnations_ = 0;
-  std::map<std::string, bool> acts_; ///< As last seen.
+  std::map<std::string, bool> acts_;
+  std::map<std::string, std::uint64_t> epochs_;
+  std::map<std::string, std::set<policy::path_id>> lives_; ///< As last seen.
   bool leases_ = false, in_peace_ = false;
   std::vector<std::shared_ptr<patron>> requests_;
   std::map<policy::path_id, time_point> sick_; ///< Upstreams that fail until then.
