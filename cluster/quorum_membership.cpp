@@ -49,7 +49,8 @@ time_point quorum_membership::lease_until(time_point now) const {
   // Having agreed to a view without us, we may not act on the one before.
   if (!is_member() || excludes(accepted_value_, settings_.self)) return time_point{};
   // The latest moment such that a quorum has acknowledged beats sent then or later.
-  std::vector<std::pair<time_point, std::string>> sent{{now, settings_.self.node}};
+  std::vector<std::pair<time_point, std::string>> sent{
+      {resizing_.value_or(now), settings_.self.node}};
   for (const auto& m : view_.members) {
     const auto i = peers_.find(m.node);
     if (m.node != settings_.self.node && i != peers_.end() && i->second.who == m
@@ -116,6 +117,8 @@ void quorum_membership::reset_if_forsaken(time_point now) {
     history_.clear();
     counted_for_.clear();
     withheld_.clear();
+    resized_.reset();
+    resizing_.reset();
     promised_ = accepted_ = {};
     accepted_value_ = {};
     proposal_.reset();
@@ -220,8 +223,16 @@ void quorum_membership::on(const messages::beat_ack& x, time_point) {
 /// Whether we may not say that it counts: a view without it may be agreed by our own consent.
 bool quorum_membership::withheld(const member& x, time_point now) const {
   if (excludes(accepted_value_, x)) return true;
+  // Quorums of the view after need not share a node with those of this one: nobody may act by this
+  // one for longer than those wait who take on the next.
+  if (resizing_) return true;
   const auto i = withheld_.find(x);
   return i != withheld_.end() && now - i->second < settings_.detection;
+}
+
+/// Whether quorums of this view and of the next one need not share a node.
+bool quorum_membership::resizes(const view& next) const {
+  return next.voters != view_.voters || next.size != view_.size;
 }
 
 /// Brings a node that is behind up to date: view by view, or the newest if it has none.

@@ -93,6 +93,7 @@ private:
   bool is_alive(const messages::member& x, time_point now) const;
   bool is_lost(const messages::member& x, time_point now) const;
   bool withheld(const messages::member& x, time_point now) const;
+  bool resizes(const messages::view& next) const;
   void teach(const std::string& node, std::uint64_t epoch);
 
   membership_settings settings_;
@@ -110,6 +111,10 @@ private:
   std::optional<time_point> started_, last_beat_, last_proposal_;
   time_point last_acted_{};
   time_point now_{}, adopted_{}; ///< Of the newest call; of the newest view.
+  /// Of the newest view with other quorums than the one before: some may still act by those.
+  std::optional<time_point> resized_;
+  /// When this node first agreed to such a view for the next epoch.
+  std::optional<time_point> resizing_;
   bool reset_ = false, doubt_ = false, aside_ = false;
   std::vector<outgoing> outgoing_;
   std::vector<messages::view> fresh_;

@@ -170,17 +170,20 @@ void quorum_membership::on(const messages::accept_view& x, time_point now) {
   if (x.to != settings_.self || !may_vote(now) || x.value.epoch != view_.epoch + 1
       || x.number < promised_ || (settings_.unanimous && !all_agree(now)))
     return;
-  // Whom we told that it counts must have had the time to stop.
+  // Whom we told that it counts must have had the time to stop; and whoever may have been told so by
+  // those who counted before the last node came or left.
+  const bool lately = resized_ && now - *resized_ < settings_.detection;
   bool early = false;
   for (const auto& m : view_.members) {
     if (!excludes(x.value, m) || m == settings_.self) continue;
     withheld_[m] = now;
     const auto i = counted_for_.find(m);
-    early = early || (i != counted_for_.end() && now - i->second < settings_.detection);
+    early = early || lately || (i != counted_for_.end() && now - i->second < settings_.detection);
   }
   if (early) return;
   promised_ = accepted_ = x.number;
   accepted_value_ = x.value;
+  if (!resizing_ && resizes(x.value)) resizing_ = now;
   messages::view_accepted reply{settings_.self, x.value.epoch, x.number};
   if (x.from == settings_.self)
     on(reply, now);
@@ -206,6 +209,8 @@ void quorum_membership::on(const messages::view_agreed& x, time_point) {
 }
 
 void quorum_membership::adopt(const view& x) {
+  // Who joins does not know what went before.
+  if (view_.epoch > 0 ? resizes(x) : x.epoch > 1) resized_ = now_;
   view_ = x;
   adopted_ = now_;
   fresh_.push_back(x);
@@ -220,6 +225,7 @@ void quorum_membership::adopt(const view& x) {
   accepted_value_ = {};
   proposal_.reset();
   withheld_.clear();
+  resizing_.reset();
   last_proposal_.reset();
   std::erase_if(counted_for_, [&](const auto& entry) {
     return std::find(x.members.begin(), x.members.end(), entry.first) == x.members.end();

@@ -135,6 +135,25 @@ TEST_CASE("the minority of a split stops before the majority takes over, and joi
   CHECK(x.violation.empty());
 }
 
+// The quorum by whose word b acts is of the view before; the one that leaves b out needs none of it.
+TEST_CASE("a member that has not heard of a smaller cluster has stopped before that one leaves it out",
+          "[cluster]") {
+  for (const auto gone_for : {500ms, 1000ms, 1500ms, 2000ms}) {
+    INFO("b has been cut off from a for " << gone_for.count() << " ms");
+    three x;
+    x.cuts = {{"a", "b"}, {"b", "a"}};
+    x.run(gone_for);
+    x.nodes["c"]->core->leave();
+    for (int i = 0; i < 40 && x.nodes["a"]->core->current().members.size() == 3; ++i)
+      x.run(50ms);
+    REQUIRE(names_of(x.nodes["a"]->core->current()) == std::vector<std::string>{"a", "b"});
+    x.crash("c");
+    x.run(10s);
+    CHECK(x.violation.empty());
+    CHECK(names_of(x.nodes["a"]->core->current()) == std::vector<std::string>{"a"});
+  }
+}
+
 TEST_CASE("of two halves the one with the first node goes on", "[cluster]") {
   network x{2, 1};
   x.start("a");

@@ -41,10 +41,12 @@ void reference::end(std::uint64_t number) {
 }
 
 void reference::breaker(path_id model, bool serves, bool half_open) {
-  if (!serves || !half_open)
-    half_open_.erase(model);
-  else
-    half_open_.try_emplace(model, time_.now());
+  const bool changes = half_open_.count(model) != 0 ? !(serves && half_open) : serves && half_open;
+  if (!changes) return;
+  const std::string name{topology_->path(model)};
+  if (half_open_.erase(model) != 0) return time_.note(name + " is half-open no more");
+  half_open_.emplace(model, time_.now());
+  time_.note(name + " is half-open");
 }
 
 void reference::check_windows() {

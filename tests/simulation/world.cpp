@@ -167,7 +167,8 @@ void world::look() {
                  + std::to_string(x->report().view.epoch));
     }
     note_moves(*x);
-    if (x->frozen() || !x->report().acts) continue;
+    // Its report is up to a tick old; the time after which its actors refuse is not.
+    if (x->frozen() || !x->tree().inside().where->may_act(time_.now())) continue;
     x->look_at_each([&](const actors::level_core& core) {
       if (core.spec().at != level::model || x->owner(core.spec().id) != x->name()) return;
       auto& is = half_open[core.spec().id];
