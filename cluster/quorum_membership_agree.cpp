@@ -167,11 +167,13 @@ void quorum_membership::on(const messages::promise_view& x, time_point now) {
 }
 
 void quorum_membership::on(const messages::accept_view& x, time_point now) {
-  if (x.to != settings_.self || !may_vote(now) || x.value.epoch != view_.epoch + 1
+  // Before the first view there is no origin yet.
+  const bool ours = view_.epoch == 0 || x.value.origin == view_.origin;
+  if (x.to != settings_.self || !may_vote(now) || x.value.epoch != view_.epoch + 1 || !ours
       || x.number < promised_ || (settings_.unanimous && !all_agree(now)))
     return;
-  // Whom we told that it counts must have had the time to stop; and whoever may have been told so by
-  // those who counted before the last node came or left.
+  // Whom we told that it counts must have had the time to stop; and whoever may have been told so
+  // by those who counted before the last node came or left.
   const bool lately = resized_ && now - *resized_ < settings_.detection;
   bool early = false;
   for (const auto& m : view_.members) {

@@ -21,7 +21,8 @@ endif()
 add_library(echelon_net INTERFACE)
 target_link_libraries(echelon_net INTERFACE Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 target_compile_definitions(echelon_net INTERFACE
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
+  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=8) # Frames of awaitables: a request has some twenty.
 
 # GCC 12 takes the frame allocation of Asio's awaitables for a mismatched new/delete.
 target_compile_options(echelon_net INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)

@@ -65,7 +65,16 @@ json parse_object(std::string_view body, bool* repeated) {
 
 object_reader::object_reader(const json& value, std::string path)
     : value_(value), path_(std::move(path)) {
-  if (!value_.is_object()) throw wrong_type(path_, "an object", value_);
+  begin();
+}
+
+object_reader::object_reader(const json& value, member_place where)
+    : value_(value), where_(where) {
+  begin();
+}
+
+void object_reader::begin() {
+  if (!value_.is_object()) throw wrong_type(own_path(), "an object", value_);
   for (const auto& [key, member] : value_.get_ref<const json::object_t&>())
     marks_ |= mark_of(key);
 }
@@ -75,8 +84,14 @@ std::uint64_t object_reader::mark_of(std::string_view key) {
   return std::uint64_t{1} << ((first * 5U + key.size()) & 63U);
 }
 
+std::string object_reader::own_path() const {
+  if (!where_) return path_;
+  return where_->index ? where_->of.path(where_->key, *where_->index) : where_->of.path(where_->key);
+}
+
 std::string object_reader::path(std::string_view key) const {
-  return path_.empty() ? std::string{key} : path_ + '.' + std::string{key};
+  const auto own = own_path();
+  return own.empty() ? std::string{key} : own + '.' + std::string{key};
 }
 
 std::string object_reader::path(std::string_view key, std::size_t index) const {

@@ -42,12 +42,28 @@ template <class F>
   }
 }
 
+class object_reader;
+
+/// Where in a body a value stands: a member of `of`, or one item of that member. Its path is worked
+/// out only for an error.
+struct member_place {
+  const object_reader& of; ///< Must outlive every reader of this place.
+  std::string_view key;    ///< So must its characters.
+  std::optional<std::size_t> index;
+};
+
 /// Typed access to the members of one object. A null member counts as absent.
 /// The functions throw bad_request naming the member's path, such as `messages[1].role`.
 class object_reader {
 public:
   /// `value` must outlive this; `path` is empty for the body itself. Throws if it is no object.
   object_reader(const nlohmann::json& value, std::string path);
+  object_reader(const nlohmann::json& value, member_place where);
+
+  [[nodiscard]] member_place at(std::string_view key) const { return {*this, key, std::nullopt}; }
+  [[nodiscard]] member_place at(std::string_view key, std::size_t index) const {
+    return {*this, key, index};
+  }
 
   [[nodiscard]] std::string path(std::string_view key) const;
   [[nodiscard]] std::string path(std::string_view key, std::size_t index) const;
@@ -71,9 +87,12 @@ private:
   /// A bit for each name's length and first character: most names that are looked for are not
   /// there.
   static std::uint64_t mark_of(std::string_view key);
+  void begin();
+  [[nodiscard]] std::string own_path() const;
 
   const nlohmann::json& value_;
   std::string path_;
+  std::optional<member_place> where_; ///< Then there is no path_.
   std::uint64_t marks_ = 0;
 };
 

@@ -35,7 +35,7 @@ call_tokens estimate_tokens(const nlohmann::json& body) {
   std::int64_t bytes = 0;
   for (const char* key : {"messages", "input", "tools"})
     if (const auto i = body.find(key); i != body.end())
-      bytes += static_cast<std::int64_t>(providers::json_size(*i));
+      bytes += static_cast<std::int64_t>(providers::unescaped_size(*i));
   return {std::max<std::int64_t>(1, bytes / 4), ceiling};
 }
 
@@ -64,8 +64,7 @@ void count_fallbacks(metrics& to, const std::vector<policy::step>& steps) {
 call::call(router& of, providers::transport& upstreams, recipient& to, call_request request,
            call_options options)
     : router_(of), upstreams_(upstreams), to_(to), request_(std::move(request)),
-      options_(std::move(options)), config_(of.current()), timer_(to.executor()),
-      started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
+      options_(std::move(options)), config_(of.current()), started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
 
 /// Null with `error` if the target, or a fallback that the caller named, is not known.
 std::shared_ptr<const policy::plan> call::plan(api_error& error) const {
@@ -106,7 +105,7 @@ asio::awaitable<void> call::run() {
   dispatch_.emplace(std::move(plan), config_->topology, terms, hold, hold);
   to_.watch([this] {
     gone_ = true;
-    timer_.cancel();
+    if (timer_) timer_->cancel();
     for (const auto& x : running_)
       x->cancel();
   });
@@ -221,8 +220,8 @@ asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
     asio::steady_timer* timer;
   };
   auto executor = co_await asio::this_coro::executor;
-  const auto state = std::make_shared<arrival>(arrival{std::nullopt, &timer_});
-  timer_.expires_at(x.who.deadline);
+  const auto state = std::make_shared<arrival>(arrival{std::nullopt, &timer()});
+  timer().expires_at(x.who.deadline);
   const auto token = router_.hierarchy().wait(x, [executor, state](policy::refusal why) {
     asio::post(executor, [state, why] {
       state->why = why;
@@ -231,7 +230,7 @@ asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
   });
   boost::system::error_code ignored;
   const auto begun = clock::now();
-  if (!state->why) co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  if (!state->why) co_await timer().async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   state->timer = nullptr;
   if (!state->why) router_.hierarchy().forget(token);
   const auto why = state->why.value_or(policy::refusal::saturated);
@@ -243,10 +242,15 @@ asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {
   co_return why;
 }
 
+asio::steady_timer& call::timer() {
+  if (!timer_) timer_.emplace(to_.executor());
+  return *timer_;
+}
+
 asio::awaitable<void> call::sleep(policy::time_point until) {
   boost::system::error_code ignored;
-  timer_.expires_at(until);
-  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  timer().expires_at(until);
+  co_await timer().async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 call_report call::report() const {

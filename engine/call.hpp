@@ -52,6 +52,7 @@ private:
   boost::asio::awaitable<policy::admission_answer> ask_once(policy::ask_admission x);
   boost::asio::awaitable<policy::refusal> wait_turn(const policy::wait_turn& x);
   boost::asio::awaitable<void> sleep(policy::time_point until);
+  boost::asio::steady_timer& timer();
   boost::asio::awaitable<policy::action> attempt(const policy::start_attempt& x);
   // One attempt, or two of which the first to begin wins (call_attempt.cpp).
   attempt_ptr prepare(const policy::start_attempt& x);
@@ -89,7 +90,7 @@ private:
   call_options options_;
   std::shared_ptr<const snapshot> config_;
   std::optional<policy::dispatch> dispatch_;
-  boost::asio::steady_timer timer_;
+  std::optional<boost::asio::steady_timer> timer_; // Of who waits; most calls never do.
   std::vector<attempt_ptr> running_;
   policy::time_point started_, deadline_;
   std::chrono::system_clock::time_point wall_;

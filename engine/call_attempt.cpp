@@ -210,7 +210,7 @@ asio::awaitable<void> call::launch(attempt_ptr x) {
   running_.push_back(x);
   auto executor = co_await asio::this_coro::executor;
   // Whoever launches waits until it is done: `this` lives as long.
-  auto ended = [this, x](const std::exception_ptr&) { timer_.cancel(); };
+  auto ended = [this, x](const std::exception_ptr&) { timer().cancel(); };
   asio::co_spawn(executor, x->begin(), std::move(ended));
 }
 
@@ -219,8 +219,8 @@ asio::awaitable<void> call::wait_for(const attempt_ptr& a, const attempt_ptr& b,
                                      policy::time_point until) {
   boost::system::error_code ignored;
   while (!a->done() && !(b && b->done()) && clock::now() < until) {
-    timer_.expires_at(until);
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    timer().expires_at(until);
+    co_await timer().async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 

@@ -6,15 +6,15 @@ using nlohmann::json;
 
 namespace {
 
-void check_parts(const json& parts, const std::string& path) {
+void check_parts(const json& parts, const object_reader& message) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const object_reader part{parts[i], path + '[' + std::to_string(i) + ']'};
+    const object_reader part{parts[i], message.at("content", i)};
     const auto& type = part.required_string("type");
     if (type == "text" && !part.string("text"))
       throw invalid(part.path("text"), "Missing required parameter: '" + part.path("text") + "'.");
     if (type == "image_url" && !part.required("image_url").is_string())
       static_cast<void>(
-          object_reader{part.required("image_url"), part.path("image_url")}.required_string("url"));
+          object_reader{part.required("image_url"), part.at("image_url")}.required_string("url"));
   }
 }
 
@@ -22,18 +22,17 @@ void check_tool_calls(const object_reader& message) {
   const auto* calls = message.array("tool_calls");
   if (!calls) return;
   for (std::size_t i = 0; i < calls->size(); ++i) {
-    const object_reader call{(*calls)[i], message.path("tool_calls", i)};
+    const object_reader call{(*calls)[i], message.at("tool_calls", i)};
     static_cast<void>(call.required_string("id"));
     const auto* type = call.string("type");
     if (type && *type != "function") continue;
-    const object_reader function{call.required("function"), call.path("function")};
+    const object_reader function{call.required("function"), call.at("function")};
     static_cast<void>(function.required_string("name"));
     static_cast<void>(function.string("arguments"));
   }
 }
 
-void check_message(const json& value, const std::string& path) {
-  const object_reader message{value, path};
+void check_message(const object_reader& message) {
   static_cast<void>(message.required_string("role"));
   const auto& role =
       *message.one_of("role", {"developer", "system", "user", "assistant", "tool", "function"});
@@ -41,7 +40,7 @@ void check_message(const json& value, const std::string& path) {
   if (!content && (role == "user" || role == "system" || role == "developer"))
     static_cast<void>(message.required("content"));
   if (content && content->is_array())
-    check_parts(*content, message.path("content"));
+    check_parts(*content, message);
   else
     static_cast<void>(message.string("content"));
   static_cast<void>(message.string("name"));
@@ -52,9 +51,9 @@ void check_message(const json& value, const std::string& path) {
 void check_tools(const object_reader& body) {
   if (const auto* tools = body.array("tools"))
     for (std::size_t i = 0; i < tools->size(); ++i) {
-      const object_reader tool{(*tools)[i], body.path("tools", i)};
+      const object_reader tool{(*tools)[i], body.at("tools", i)};
       if (tool.required_string("type") != "function") continue;
-      const object_reader function{tool.required("function"), tool.path("function")};
+      const object_reader function{tool.required("function"), tool.at("function")};
       static_cast<void>(function.required_string("name"));
       static_cast<void>(function.string("description"));
       static_cast<void>(function.object("parameters"));
@@ -65,7 +64,7 @@ void check_tools(const object_reader& body) {
   if (choice->is_string())
     static_cast<void>(body.one_of("tool_choice", {"none", "auto", "required"}));
   else
-    static_cast<void>(object_reader{*choice, body.path("tool_choice")}.required_string("type"));
+    static_cast<void>(object_reader{*choice, body.at("tool_choice")}.required_string("type"));
 }
 
 void check_stop(const object_reader& body) {
@@ -86,7 +85,7 @@ void check_chat_request(const json& value) {
   const auto& messages = *body.array("messages");
   if (messages.empty()) throw invalid("messages", "'messages' must not be empty.");
   for (std::size_t i = 0; i < messages.size(); ++i)
-    check_message(messages[i], body.path("messages", i));
+    check_message(object_reader{messages[i], body.at("messages", i)});
   for (const auto* key : {"temperature", "top_p", "presence_penalty", "frequency_penalty"})
     static_cast<void>(body.number(key));
   for (const auto* key : {"max_tokens", "max_completion_tokens", "n"})
@@ -102,7 +101,7 @@ void check_chat_request(const json& value) {
   check_stop(body);
   check_tools(body);
   if (const auto* format = body.object("response_format"))
-    static_cast<void>(object_reader{*format, body.path("response_format")}.required_string("type"));
+    static_cast<void>(object_reader{*format, body.at("response_format")}.required_string("type"));
 }
 
 } // namespace echelon::engine

@@ -52,6 +52,7 @@ struct connection : request_state {
   bool loopback = false; ///< The client is on this machine.
   bool used = false;     ///< A request has been answered on it.
   std::chrono::nanoseconds write_limit = std::chrono::seconds{60}; ///< server.write_timeout
+  std::chrono::nanoseconds idle_limit = std::chrono::seconds{60};  ///< server.idle_timeout
   void next_request() { static_cast<request_state&>(*this) = {}; }
 };
 

@@ -33,23 +33,22 @@ void add(engine::span_attributes& to, std::string_view name, const std::string& 
 
 } // namespace
 
-observed_request::observed_request(router& of, connection& client, const http::fields& head,
+observed_request::observed_request(router& of, const engine::snapshot& now, connection& client, const http::fields& head,
                                    std::string_view path, std::string_view method, bool call)
     : of_(of), client_(client) {
   client.seen = nullptr;
-  const auto now = of.current();
-  const bool traced = call && now->config->traces.on();
+  const bool traced = call && now.config->traces.on();
   if (!traced && !of.access_log().on()) return;
   const auto agent = head[http::field::user_agent];
   head_ = {std::string{method}, std::string{path}, std::string{agent.data(), agent.size()},
            std::chrono::system_clock::now(), policy::clock::now()};
   seen_ = std::make_unique<engine::observation>();
-  seen_->prompts = now->config->logs.prompts && of.access_log().on();
+  seen_->prompts = now.config->logs.prompts && of.access_log().on();
   client.seen = seen_.get();
   // A second traceparent makes both worthless: two callers disagree.
   if (traced)
     seen_->trace.emplace(
-        now->config->traces,
+        now.config->traces,
         engine::parse_trace_context(all_of(head, "traceparent"), all_of(head, "tracestate")));
 }
 

@@ -15,13 +15,13 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
 #include <random>
+#include <utility>
 
 namespace echelon::gateway {
 
@@ -181,16 +181,56 @@ asio::awaitable<void> linger(connection& client) {
                                            asio::redirect_error(asio::use_awaitable, ignored));
 }
 
+/// Takes what has arrived. False: it needs more than that.
+template <class Parser>
+bool parse_some(connection& client, Parser& parser, error_code& error) {
+  if (client.buffer.size() == 0) return false;
+  error = {};
+  client.buffer.consume(parser.put(client.buffer.data(), error));
+  if (error != http::error::need_more) return true;
+  error = {};
+  return false;
+}
+
+/// Waits for more, and says what is wrong if no more comes.
+template <class Parser>
+asio::awaitable<void> read_more(connection& client, Parser& parser, error_code& error) {
+  constexpr std::size_t least = 512, most = 65536; // An idle connection keeps little memory.
+  const auto room = client.buffer.prepare(
+      std::clamp(client.buffer.capacity() - client.buffer.size(), least, most));
+  const auto n = co_await client.stream.async_read_some(
+      room, asio::redirect_error(asio::use_awaitable, error));
+  client.buffer.commit(n);
+  if (error != asio::error::eof) co_return;
+  error = {};
+  if (parser.got_some())
+    parser.put_eof(error);
+  else
+    error = http::error::end_of_stream;
+}
+
+/// Time for all that has to be waited for in one part of a request; asked for the time only then.
+struct part_limit {
+  connection& of;
+  std::chrono::nanoseconds limit;
+  void start() {
+    if (!std::exchange(started, true)) of.stream.expires_after(limit);
+  }
+  bool started = false;
+};
+
 enum class body_outcome : std::uint8_t { whole, broken, no_room };
 
 /// Reads the body as it comes: bytes count from when they are here, not from when they are
 /// announced.
 template <class Parser>
 asio::awaitable<body_outcome> read_body(connection& client, Parser& parser, held_bytes& held,
-                                        std::uint64_t limit, error_code& error) {
+                                        std::uint64_t limit, part_limit time, error_code& error) {
   while (!parser.is_done() && !error) {
-    co_await http::async_read_some(client.stream, client.buffer, parser,
-                                   asio::redirect_error(asio::use_awaitable, error));
+    if (!parse_some(client, parser, error)) {
+      time.start();
+      co_await read_more(client, parser, error);
+    }
     if (!held.grow_to(parser.get().body().size(), limit)) co_return body_outcome::no_room;
   }
   co_return error ? body_outcome::broken : body_outcome::whole;
@@ -210,8 +250,7 @@ asio::awaitable<bool> another_request(connection& client, std::chrono::nanosecon
 
 asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, connection& client) {
   if (client.used) {
-    const auto idle = of.current()->config->server.idle_timeout;
-    if (!co_await another_request(client, idle)) co_return false;
+    if (!co_await another_request(client, client.idle_limit)) co_return false;
   }
   client.used = true;
   const auto now = of.current();
@@ -219,12 +258,16 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   http::request_parser<http::string_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(server.max_header_bytes));
   client.write_limit = server.write_timeout;
+  client.idle_limit = server.idle_timeout;
   parser.body_limit(server.max_body_bytes);
   error_code error;
   client.next_request();
-  client.stream.expires_after(server.header_timeout);
-  co_await http::async_read_header(client.stream, client.buffer, parser,
-                                   asio::redirect_error(asio::use_awaitable, error));
+  part_limit head_time{client, server.header_timeout};
+  while (!parser.is_header_done() && !error) {
+    if (parse_some(client, parser, error)) continue;
+    head_time.start();
+    co_await read_more(client, parser, error);
+  }
   if (error) {
     // An idle connection is closed without a word.
     if (client.stream.expired() && client.buffer.size() == 0 && !parser.got_some()) co_return false;
@@ -242,10 +285,12 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   const std::string_view method{verb.data(), verb.size()};
   client.bodiless = head.method() == http::verb::head;
   const auto methods = api != nullptr ? std::string_view{"POST"} : methods_of(bare);
+  // Keys and all else as they are now: the head may have taken its time through a reload.
+  const auto present = of.current();
   std::optional<observed_request> seen;
   // Probes would be most of the log.
   if (bare != "/healthz" && bare != "/readyz" && bare != "/metrics")
-    seen.emplace(of, client, head, bare, method, api != nullptr);
+    seen.emplace(of, *present, client, head, bare, method, api != nullptr);
   std::optional<api_error> refused;
   if (!methods.empty() && !allows(methods, method)) {
     refused = {405, fmt::format("Use {}.", methods), "invalid_request_error", "method_not_allowed",
@@ -253,8 +298,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   } else if (api != nullptr) {
     std::optional<std::uint64_t> length;
     if (const auto n = parser.content_length()) length = *n;
-    // Keys as they are now: the connection may have idled through a reload.
-    refused = refuse_head(of.current()->config->auth, head, server.max_body_bytes, length);
+    refused = refuse_head(present->config->auth, head, server.max_body_bytes, length);
   }
   // Framing that two readers could understand differently (RFC 9112, 6.1) is refused.
   const auto coding = field(head, "transfer-encoding");
@@ -287,9 +331,10 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
     constexpr std::string_view go = "HTTP/1.1 100 Continue\r\n\r\n";
     co_await asio::async_write(client.stream, asio::buffer(go), asio::use_awaitable);
   }
-  client.stream.expires_after(server.body_timeout);
   held_bytes held{client.load};
-  const auto body = co_await read_body(client, parser, held, server.max_memory_bytes, error);
+  const part_limit body_time{client, server.body_timeout};
+  const auto body =
+      co_await read_body(client, parser, held, server.max_memory_bytes, body_time, error);
   if (body == body_outcome::no_room) {
     client.keep_alive = false;
     api_error full{503,

@@ -39,20 +39,21 @@ struct stream_writer::state {
   connection* to;
   asio::steady_timer alarm; // Next comment.
   asio::steady_timer idle;  // Cancelled when a comment is out.
-  bool begun = false, stopped = false;
+  bool stopped = false;
   bool writing = false; // A comment.
   bool busy = false;    // An event: a slow client may hold it longer than a silence lasts.
 };
 
-stream_writer::stream_writer(connection& to) : state_(std::make_shared<state>(to)) {}
+stream_writer::stream_writer(connection& to) : to_(to) {}
 
 stream_writer::~stream_writer() {
+  if (!state_) return;
   state_->stopped = true;
   state_->alarm.cancel();
 }
 
 bool stream_writer::begun() const {
-  return state_->begun;
+  return state_ != nullptr;
 }
 
 asio::awaitable<void> stream_writer::bridge_silences(std::shared_ptr<state> x) {
@@ -81,7 +82,7 @@ asio::awaitable<void> stream_writer::quiet() {
 }
 
 asio::awaitable<void> stream_writer::begin(const header_fields& headers, std::string first) {
-  state_->begun = true;
+  state_ = std::make_shared<state>(to_);
   co_await begin_stream(*state_->to, headers, std::move(first));
   state_->alarm.expires_after(silence());
   asio::co_spawn(state_->to->stream.get_executor(), bridge_silences(state_), asio::detached);
@@ -98,6 +99,7 @@ asio::awaitable<void> stream_writer::write(std::string events) {
 }
 
 asio::awaitable<void> stream_writer::stop() {
+  if (!state_) co_return;
   state_->stopped = true;
   state_->alarm.cancel();
   co_await quiet();
@@ -105,7 +107,7 @@ asio::awaitable<void> stream_writer::stop() {
 
 asio::awaitable<void> stream_writer::end(std::string last) {
   co_await stop();
-  co_await end_stream(*state_->to, std::move(last));
+  co_await end_stream(to_, std::move(last));
 }
 
 } // namespace echelon::gateway

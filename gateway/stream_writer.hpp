@@ -31,7 +31,8 @@ private:
   struct state;
   static boost::asio::awaitable<void> bridge_silences(std::shared_ptr<state> x);
   boost::asio::awaitable<void> quiet();
-  std::shared_ptr<state> state_;
+  connection& to_;
+  std::shared_ptr<state> state_; // Null until begin(): most answers are no streams.
 };
 
 } // namespace echelon::gateway

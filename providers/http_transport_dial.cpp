@@ -29,8 +29,9 @@ asio::awaitable<void> http_exchange_state::connect() {
   connection_.reset();
   buffer_.clear();
   connect_expired_ = false;
-  connect_timer_.expires_after(connect_timeout_);
-  connect_timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
+  if (!connect_timer_) connect_timer_.emplace(pool_->executor());
+  connect_timer_->expires_after(connect_timeout_);
+  connect_timer_->async_wait([weak = weak_from_this()](const error_code& ec) {
     const auto state = weak.lock();
     if (!state || ec) return;
     state->connect_expired_ = true;
@@ -64,7 +65,7 @@ asio::awaitable<void> http_exchange_state::connect() {
     }
     check();
   }
-  connect_timer_.cancel();
+  connect_timer_->cancel();
 }
 
 asio::awaitable<http_exchange_state::error_code>

@@ -28,8 +28,7 @@ std::string told(const boost::system::error_code& ec) {
 
 http_exchange_state::http_exchange_state(std::shared_ptr<http_pool> pool,
                                          const config::provider_config& provider)
-    : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout), timer_(pool_->executor()),
-      connect_timer_(pool_->executor()) {
+    : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout), timer_(pool_->executor()) {
   try {
     origin_ = pool_->origin(provider);
   } catch (const transport_error& error) {
@@ -55,7 +54,7 @@ void http_exchange_state::abort(reason why) {
   if (aborted_) return;
   aborted_ = why;
   timer_.cancel();
-  connect_timer_.cancel();
+  if (connect_timer_) connect_timer_->cancel();
   if (connecting_) connecting_->abort();
   if (connection_) connection_->close();
 }
@@ -108,7 +107,6 @@ http_exchange_state::send_and_read_head(const std::string& head, const std::stri
   const auto connection = connection_;
   error_code ec;
   co_await connection->write({asio::buffer(head), asio::buffer(body)}, ec);
-  check();
   // After a failed write there may still be an answer to read, for instance a 413.
   const auto wrote = ec;
   new_parser();

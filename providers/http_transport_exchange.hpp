@@ -64,7 +64,7 @@ private:
   boost::asio::steady_timer timer_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   bool armed_ = false;
-  boost::asio::steady_timer connect_timer_;
+  std::optional<boost::asio::steady_timer> connect_timer_; ///< Of a fresh connection.
   bool connect_expired_ = false;
   std::optional<reason> aborted_;
 

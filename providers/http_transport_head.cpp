@@ -4,6 +4,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace echelon::providers {
@@ -12,11 +13,27 @@ namespace beast = boost::beast;
 
 namespace {
 
+// What a character would break: nothing, a name or target, or any text of a head.
+enum : std::uint8_t { fine = 0, bad_in_name = 1, bad = 3 };
+constexpr auto kinds = [] {
+  std::array<std::uint8_t, 256> found{};
+  for (std::size_t c = 0; c < 0x20; ++c)
+    found[c] = bad;
+  found[0x7f] = bad;
+  found['\t'] = found[' '] = found[':'] = bad_in_name;
+  return found;
+}();
+
+/// All that any character of it would break.
+std::uint8_t kind_of(std::string_view text) {
+  std::uint8_t found = fine;
+  for (const char c : text)
+    found = static_cast<std::uint8_t>(found | kinds[static_cast<unsigned char>(c)]);
+  return found;
+}
+
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return (u < 0x20 && c != '\t') || u == 0x7f;
-  });
+  return kind_of(text) == bad;
 }
 
 template <std::size_t N>
@@ -63,7 +80,7 @@ std::string request_head(const http_origin& origin, const http_request& request)
   bool coding_told = false;
   for (const auto& [name, value] : request.headers) {
     if (is_ours(name)) continue;
-    if (name.empty() || has_control(name) || name.find_first_of(" :") != std::string::npos)
+    if (name.empty() || kind_of(name) != fine)
       refuse("a header's name");
     if (has_control(value)) refuse("header " + name);
     coding_told = coding_told || beast::iequals(name, "accept-encoding");
@@ -90,10 +107,12 @@ response_head http_exchange_state::take_head() {
   }
   if (parser_->is_done()) coding.clear(); // No body, nothing to decode.
   decoder_.emplace(coding);
+  // Mostly it names what is of this hop anyway.
+  if (beast::iequals(named, "keep-alive") || beast::iequals(named, "close")) named.clear();
   beast::http::token_list hop{named};
   for (const auto& field : message) {
     auto name = std::string{field.name_string()};
-    if (is_hop_by_hop(name) || hop.exists(name)) continue;
+    if (is_hop_by_hop(name) || (!named.empty() && hop.exists(name))) continue;
     const bool framing =
         beast::iequals(name, "content-encoding") || beast::iequals(name, "content-length");
     if (framing && !decoder_->plain()) continue;

@@ -70,18 +70,8 @@ json read_with(simdjson::dom::parser& parser, std::string_view text, std::size_t
   return x.too_deep ? json(json::value_t::discarded) : found;
 }
 
-// Bytes that a character of a string takes in JSON: itself, \n and the like, or \u001f.
-constexpr auto widths = [] {
-  std::array<std::uint8_t, 256> found{};
-  for (std::size_t c = 0; c < found.size(); ++c)
-    found[c] = c < 0x20 ? 6 : 1;
-  for (const char c : {'"', '\\', '\b', '\f', '\n', '\r', '\t'})
-    found[static_cast<unsigned char>(c)] = 2;
-  return found;
-}();
-
-std::uint8_t width_of(char c) {
-  return widths[static_cast<unsigned char>(c)];
+bool as_it_is(char c) {
+  return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20;
 }
 
 // The first byte at or after `from` that is not written as it is; the end if there is none.
@@ -96,7 +86,7 @@ std::size_t next_escape(const std::string& text, std::size_t from) {
     const auto control = (eight - ones * 0x20) & ~eight & tops;
     if ((control | zero_in(eight ^ (ones * '"')) | zero_in(eight ^ (ones * '\\'))) != 0) break;
   }
-  while (i < text.size() && width_of(text[i]) == 1)
+  while (i < text.size() && as_it_is(text[i]))
     ++i;
   return i;
 }
@@ -141,14 +131,6 @@ void write_string(std::string& out, const std::string& text) {
     from = i + 1;
   }
   out += '"';
-}
-
-std::size_t string_size(const std::string& text) {
-  if (!well_formed(text)) return dumped(text).size();
-  auto n = text.size() + 2;
-  for (auto i = next_escape(text, 0); i < text.size(); i = next_escape(text, i + 1))
-    n += width_of(text[i]) - std::size_t{1};
-  return n;
 }
 
 template <class Integer>
@@ -217,19 +199,19 @@ std::string write_json(const json& value) {
   return out;
 }
 
-std::size_t json_size(const json& value) {
+std::size_t unescaped_size(const json& value) {
   std::size_t n = 0;
   if (value.is_object()) {
     for (const auto& [key, item] : value.get_ref<const json::object_t&>())
-      n += string_size(key) + json_size(item) + 2; // A colon, and a comma or the first brace.
+      n += key.size() + unescaped_size(item) + 4; // Quotes, a colon, and a comma or the first brace.
     return n == 0 ? 2 : n + 1;
   }
   if (value.is_array()) {
     for (const auto& item : value.get_ref<const json::array_t&>())
-      n += json_size(item) + 1;
+      n += unescaped_size(item) + 1;
     return n == 0 ? 2 : n + 1;
   }
-  if (value.is_string()) return string_size(value.get_ref<const std::string&>());
+  if (value.is_string()) return value.get_ref<const std::string&>().size() + 2;
   std::array<char, 24> room{};
   const auto text = short_text(value, room);
   return text.empty() ? dumped(value).size() : text.size();

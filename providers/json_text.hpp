@@ -20,7 +20,8 @@ namespace echelon::providers {
 /// Compact text of `value`, byte by byte as its dump() gives it; ill-formed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string write_json(const nlohmann::json& value);
 
-/// `write_json(value).size()`, without writing.
-[[nodiscard]] std::size_t json_size(const nlohmann::json& value);
+/// `write_json(value).size()` as if no character of a string needed an escape, without a look at
+/// the strings.
+[[nodiscard]] std::size_t unescaped_size(const nlohmann::json& value);
 
 } // namespace echelon::providers

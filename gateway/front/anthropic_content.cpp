@@ -22,7 +22,7 @@ std::string data_url(const object_reader& source) {
 }
 
 void append_image(const object_reader& block, json& parts, beyond_canonical& beyond) {
-  const object_reader source{block.required("source"), block.path("source")};
+  const object_reader source{block.required("source"), block.at("source")};
   const auto& type = source.required_string("type");
   if (type == "base64")
     parts.push_back({{"type", "image_url"}, {"image_url", {{"url", data_url(source)}}}});
@@ -37,7 +37,7 @@ void append_parts(const object_reader& block, json& parts, beyond_canonical& bey
 
 // A document as chat completions can hold it; a PDF by URL cannot be said there.
 void append_document(const object_reader& block, json& parts, beyond_canonical& beyond) {
-  const object_reader source{block.required("source"), block.path("source")};
+  const object_reader source{block.required("source"), block.at("source")};
   const auto& type = source.required_string("type");
   if (type == "text") {
     parts.push_back(text_part(source.required_string("data")));
@@ -54,7 +54,7 @@ void append_document(const object_reader& block, json& parts, beyond_canonical& 
     }
     const auto& blocks = *source.array("content");
     for (std::size_t i = 0; i < blocks.size(); ++i)
-      append_parts(object_reader{blocks[i], source.path("content", i)}, parts, beyond);
+      append_parts(object_reader{blocks[i], source.at("content", i)}, parts, beyond);
   } else {
     beyond.note(source.path("type"), "documents are taken as 'base64', 'text' or 'content'.");
   }
@@ -80,7 +80,7 @@ void append_tool_result(const object_reader& block, json& out, json& user_parts,
   if (content && content->is_array()) {
     json parts = json::array();
     for (std::size_t i = 0; i < content->size(); ++i)
-      append_parts(object_reader{(*content)[i], block.path("content", i)}, parts, beyond);
+      append_parts(object_reader{(*content)[i], block.at("content", i)}, parts, beyond);
     for (auto& part : parts) {
       if (part["type"] != "text") {
         user_parts.push_back(std::move(part));
@@ -108,7 +108,7 @@ void append_user(const object_reader& message, const json& blocks, json& out,
                  beyond_canonical& beyond) {
   json parts = json::array();
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const object_reader block{blocks[i], message.path("content", i)};
+    const object_reader block{blocks[i], message.at("content", i)};
     if (block.required_string("type") == "tool_result")
       append_tool_result(block, out, parts, beyond);
     else
@@ -133,7 +133,7 @@ void append_assistant(const object_reader& message, const json& blocks, json& ou
   json thoughts = json::array();
   std::string reasoning;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const object_reader block{blocks[i], message.path("content", i)};
+    const object_reader block{blocks[i], message.at("content", i)};
     const auto& type = block.required_string("type");
     if (type == "tool_use") {
       calls.push_back(tool_call(block));
@@ -169,7 +169,7 @@ std::string joined_text(const object_reader& owner, const char* key, beyond_cano
   if (!value->is_array()) return *owner.string(key);
   std::string text;
   for (std::size_t i = 0; i < value->size(); ++i) {
-    const object_reader block{(*value)[i], owner.path(key, i)};
+    const object_reader block{(*value)[i], owner.at(key, i)};
     if (block.required_string("type") != "text") {
       beyond.note(block.path("type"), "only text blocks can be used here.");
       continue;

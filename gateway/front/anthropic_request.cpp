@@ -11,7 +11,7 @@ void add_tools(const object_reader& body, json& out, beyond_canonical& beyond) {
   if (!tools || tools->empty()) return;
   json result = json::array();
   for (std::size_t i = 0; i < tools->size(); ++i) {
-    const object_reader tool{(*tools)[i], body.path("tools", i)};
+    const object_reader tool{(*tools)[i], body.at("tools", i)};
     if (const auto* type = tool.string("type"); type && *type != "custom") {
       beyond.note(tool.path("type"), "only Anthropic models have server tools.");
       continue;
@@ -30,7 +30,7 @@ void add_tools(const object_reader& body, json& out, beyond_canonical& beyond) {
 void add_tool_choice(const object_reader& body, json& out) {
   const auto* value = body.object("tool_choice");
   if (!value) return;
-  const object_reader choice{*value, body.path("tool_choice")};
+  const object_reader choice{*value, body.at("tool_choice")};
   static_cast<void>(choice.required_string("type"));
   const auto& type = *choice.one_of("type", {"auto", "any", "tool", "none"});
   json result = type;
@@ -62,7 +62,7 @@ void add_sampling(const object_reader& body, json& out) {
 void add_thinking(const object_reader& body, json& out) {
   const auto* value = body.object("thinking");
   if (!value) return;
-  const object_reader thinking{*value, body.path("thinking")};
+  const object_reader thinking{*value, body.at("thinking")};
   static_cast<void>(thinking.required_string("type"));
   const auto& type = *thinking.one_of("type", {"enabled", "disabled", "adaptive"});
   if (type == "enabled") {
@@ -75,11 +75,11 @@ void add_thinking(const object_reader& body, json& out) {
 void add_output_config(const object_reader& body, json& out) {
   const auto* value = body.object("output_config");
   if (!value) return;
-  const object_reader config{*value, body.path("output_config")};
+  const object_reader config{*value, body.at("output_config")};
   if (const auto* effort = config.one_of("effort", {"low", "medium", "high", "xhigh", "max"}))
     out["reasoning_effort"] = *effort;
   if (const auto* format = config.object("format")) {
-    const object_reader reader{*format, config.path("format")};
+    const object_reader reader{*format, config.at("format")};
     static_cast<void>(reader.required_string("type"));
     static_cast<void>(reader.one_of("type", {"json_schema"}));
     static_cast<void>(reader.required("schema"));
@@ -109,7 +109,7 @@ json chat_from_messages(providers::native_request& native) {
   const auto& turns = *body.array("messages");
   if (turns.empty()) throw invalid("messages", "'messages' must not be empty.");
   for (std::size_t i = 0; i < turns.size(); ++i)
-    append_message(object_reader{turns[i], body.path("messages", i)}, messages, beyond);
+    append_message(object_reader{turns[i], body.at("messages", i)}, messages, beyond);
   out["messages"] = std::move(messages);
   add_sampling(body, out);
   add_tools(body, out, beyond);

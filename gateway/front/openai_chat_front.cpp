@@ -27,7 +27,7 @@ public:
       out.canonical.stream = body.boolean("stream").value_or(false);
       out.include_usage = false;
       if (const auto* options = body.object("stream_options")) {
-        const object_reader reader{*options, body.path("stream_options")};
+        const object_reader reader{*options, body.at("stream_options")};
         out.include_usage = reader.boolean("include_usage").value_or(false);
         static_cast<void>(reader.boolean("include_obfuscation"));
       }

@@ -46,7 +46,7 @@ json content_of(const object_reader& item, const char* key) {
   if (!content.is_array()) return *item.string(key);
   json parts = json::array();
   for (std::size_t i = 0; i < content.size(); ++i)
-    parts.push_back(chat_part(object_reader{content[i], item.path(key, i)}));
+    parts.push_back(chat_part(object_reader{content[i], item.at(key, i)}));
   if (parts.empty()) return "";
   if (parts.size() == 1 && parts[0]["type"] == "text") return std::move(parts[0]["text"]);
   return parts;
@@ -88,7 +88,7 @@ void append_thought(const object_reader& item, json& out) {
   std::string text;
   if (const auto* parts = item.array("content"))
     for (std::size_t i = 0; i < parts->size(); ++i)
-      if (const auto* piece = object_reader{(*parts)[i], item.path("content", i)}.string("text"))
+      if (const auto* piece = object_reader{(*parts)[i], item.at("content", i)}.string("text"))
         text += *piece;
   if (out.empty() || out.back()["role"] != "assistant")
     out.push_back({{"role", "assistant"}, {"content", nullptr}});
@@ -132,7 +132,7 @@ void append_input(const object_reader& body, json& out) {
   }
   if (input.empty()) throw invalid("input", "'input' must not be empty.");
   for (std::size_t i = 0; i < input.size(); ++i)
-    append_item(object_reader{input[i], body.path("input", i)}, out);
+    append_item(object_reader{input[i], body.at("input", i)}, out);
   if (only_thoughts(out)) out.erase(out.size() - 1);
 }
 

@@ -19,7 +19,7 @@ void add_tools(const object_reader& body, json& out) {
   if (!tools || tools->empty()) return;
   json result = json::array();
   for (std::size_t i = 0; i < tools->size(); ++i) {
-    const object_reader tool{(*tools)[i], body.path("tools", i)};
+    const object_reader tool{(*tools)[i], body.at("tools", i)};
     if (tool.required_string("type") != "function")
       throw unsupported(tool.path("type"), "only tools of type 'function' are available.");
     json function = {{"name", tool.required_string("name")}};
@@ -40,14 +40,14 @@ json allowed_tools(const object_reader& choice) {
   const auto& tools = *choice.array("tools");
   json list = json::array();
   for (std::size_t i = 0; i < tools.size(); ++i)
-    list.push_back(named_function(object_reader{tools[i], choice.path("tools", i)}));
+    list.push_back(named_function(object_reader{tools[i], choice.at("tools", i)}));
   return {{"type", "allowed_tools"},
           {"allowed_tools", {{"mode", choice.required_string("mode")}, {"tools", list}}}};
 }
 
 json tool_choice_of(const object_reader& body, const json& value) {
   if (value.is_string()) return *body.one_of("tool_choice", {"none", "auto", "required"});
-  const object_reader choice{value, body.path("tool_choice")};
+  const object_reader choice{value, body.at("tool_choice")};
   const auto& type = choice.required_string("type");
   if (type == "function") return named_function(choice);
   if (type == "allowed_tools") return allowed_tools(choice);
@@ -57,11 +57,11 @@ json tool_choice_of(const object_reader& body, const json& value) {
 void add_text(const object_reader& body, json& out) {
   const auto* value = body.object("text");
   if (!value) return;
-  const object_reader text{*value, body.path("text")};
+  const object_reader text{*value, body.at("text")};
   if (const auto* verbosity = text.string("verbosity")) out["verbosity"] = *verbosity;
   const auto* member = text.object("format");
   if (!member) return;
-  const object_reader format{*member, text.path("format")};
+  const object_reader format{*member, text.at("format")};
   static_cast<void>(format.required_string("type"));
   const auto& type = *format.one_of("type", {"text", "json_object", "json_schema"});
   if (type == "json_object") out["response_format"] = {{"type", type}};
