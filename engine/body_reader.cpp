@@ -68,8 +68,7 @@ object_reader::object_reader(const json& value, std::string path)
   begin();
 }
 
-object_reader::object_reader(const json& value, member_place where)
-    : value_(value), where_(where) {
+object_reader::object_reader(const json& value, member_place where) : value_(value), where_(where) {
   begin();
 }
 
@@ -86,7 +85,8 @@ std::uint64_t object_reader::mark_of(std::string_view key) {
 
 std::string object_reader::own_path() const {
   if (!where_) return path_;
-  return where_->index ? where_->of.path(where_->key, *where_->index) : where_->of.path(where_->key);
+  return where_->index ? where_->of.path(where_->key, *where_->index)
+                       : where_->of.path(where_->key);
 }
 
 std::string object_reader::path(std::string_view key) const {

@@ -64,7 +64,8 @@ void count_fallbacks(metrics& to, const std::vector<policy::step>& steps) {
 call::call(router& of, providers::transport& upstreams, recipient& to, call_request request,
            call_options options)
     : router_(of), upstreams_(upstreams), to_(to), request_(std::move(request)),
-      options_(std::move(options)), config_(of.current()), started_(clock::now()), wall_(std::chrono::system_clock::now()) {}
+      options_(std::move(options)), config_(of.current()), started_(clock::now()),
+      wall_(std::chrono::system_clock::now()) {}
 
 /// Null with `error` if the target, or a fallback that the caller named, is not known.
 std::shared_ptr<const policy::plan> call::plan(api_error& error) const {

@@ -33,8 +33,9 @@ void add(engine::span_attributes& to, std::string_view name, const std::string& 
 
 } // namespace
 
-observed_request::observed_request(router& of, const engine::snapshot& now, connection& client, const http::fields& head,
-                                   std::string_view path, std::string_view method, bool call)
+observed_request::observed_request(router& of, const engine::snapshot& now, connection& client,
+                                   const http::fields& head, std::string_view path,
+                                   std::string_view method, bool call)
     : of_(of), client_(client) {
   client.seen = nullptr;
   const bool traced = call && now.config->traces.on();

@@ -19,8 +19,9 @@ class observed_request {
 public:
   /// `path`: without its query. `head` is read here only; `client` outlives this. `call`: it asks
   /// for an answer of an LLM; others have no trace.
-  observed_request(router& of, const engine::snapshot& now, connection& client, const boost::beast::http::fields& head,
-                   std::string_view path, std::string_view method, bool call);
+  observed_request(router& of, const engine::snapshot& now, connection& client,
+                   const boost::beast::http::fields& head, std::string_view path,
+                   std::string_view method, bool call);
   ~observed_request();
   observed_request(const observed_request&) = delete;
   observed_request& operator=(const observed_request&) = delete;

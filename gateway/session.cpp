@@ -8,20 +8,19 @@
 #include "gateway/observed_request.hpp"
 #include "gateway/paths.hpp"
 #include "gateway/request_options.hpp"
+#include "gateway/request_reading.hpp"
 #include "providers/json_read.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
-#include <boost/beast/http/parser.hpp>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
 #include <random>
-#include <utility>
 
 namespace echelon::gateway {
 
@@ -181,73 +180,6 @@ asio::awaitable<void> linger(connection& client) {
                                            asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-/// Takes what has arrived. False: it needs more than that.
-template <class Parser>
-bool parse_some(connection& client, Parser& parser, error_code& error) {
-  if (client.buffer.size() == 0) return false;
-  error = {};
-  client.buffer.consume(parser.put(client.buffer.data(), error));
-  if (error != http::error::need_more) return true;
-  error = {};
-  return false;
-}
-
-/// Waits for more, and says what is wrong if no more comes.
-template <class Parser>
-asio::awaitable<void> read_more(connection& client, Parser& parser, error_code& error) {
-  constexpr std::size_t least = 512, most = 65536; // An idle connection keeps little memory.
-  const auto room = client.buffer.prepare(
-      std::clamp(client.buffer.capacity() - client.buffer.size(), least, most));
-  const auto n = co_await client.stream.async_read_some(
-      room, asio::redirect_error(asio::use_awaitable, error));
-  client.buffer.commit(n);
-  if (error != asio::error::eof) co_return;
-  error = {};
-  if (parser.got_some())
-    parser.put_eof(error);
-  else
-    error = http::error::end_of_stream;
-}
-
-/// Time for all that has to be waited for in one part of a request; asked for the time only then.
-struct part_limit {
-  connection& of;
-  std::chrono::nanoseconds limit;
-  void start() {
-    if (!std::exchange(started, true)) of.stream.expires_after(limit);
-  }
-  bool started = false;
-};
-
-enum class body_outcome : std::uint8_t { whole, broken, no_room };
-
-/// Reads the body as it comes: bytes count from when they are here, not from when they are
-/// announced.
-template <class Parser>
-asio::awaitable<body_outcome> read_body(connection& client, Parser& parser, held_bytes& held,
-                                        std::uint64_t limit, part_limit time, error_code& error) {
-  while (!parser.is_done() && !error) {
-    if (!parse_some(client, parser, error)) {
-      time.start();
-      co_await read_more(client, parser, error);
-    }
-    if (!held.grow_to(parser.get().body().size(), limit)) co_return body_outcome::no_room;
-  }
-  co_return error ? body_outcome::broken : body_outcome::whole;
-}
-
-/// Waits for the first byte of another request. False: none came.
-asio::awaitable<bool> another_request(connection& client, std::chrono::nanoseconds limit) {
-  if (client.buffer.size() > 0) co_return true;
-  error_code error;
-  client.stream.expires_after(limit);
-  const auto room = client.buffer.prepare(4096);
-  const auto n = co_await client.stream.async_read_some(
-      room, asio::redirect_error(asio::use_awaitable, error));
-  client.buffer.commit(n);
-  co_return !error;
-}
-
 asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, connection& client) {
   if (client.used) {
     if (!co_await another_request(client, client.idle_limit)) co_return false;
@@ -255,19 +187,15 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   client.used = true;
   const auto now = of.current();
   const auto& server = now->config->server;
-  http::request_parser<http::string_body> parser;
+  request_parser parser;
   parser.header_limit(static_cast<std::uint32_t>(server.max_header_bytes));
   client.write_limit = server.write_timeout;
   client.idle_limit = server.idle_timeout;
   parser.body_limit(server.max_body_bytes);
   error_code error;
   client.next_request();
-  part_limit head_time{client, server.header_timeout};
-  while (!parser.is_header_done() && !error) {
-    if (parse_some(client, parser, error)) continue;
-    head_time.start();
-    co_await read_more(client, parser, error);
-  }
+  const part_limit head_time{client, server.header_timeout};
+  co_await read_head(client, parser, head_time, error);
   if (error) {
     // An idle connection is closed without a word.
     if (client.stream.expired() && client.buffer.size() == 0 && !parser.got_some()) co_return false;

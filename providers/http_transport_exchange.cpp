@@ -28,7 +28,8 @@ std::string told(const boost::system::error_code& ec) {
 
 http_exchange_state::http_exchange_state(std::shared_ptr<http_pool> pool,
                                          const config::provider_config& provider)
-    : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout), timer_(pool_->executor()) {
+    : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout),
+      timer_(pool_->executor()) {
   try {
     origin_ = pool_->origin(provider);
   } catch (const transport_error& error) {

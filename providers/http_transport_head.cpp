@@ -80,8 +80,7 @@ std::string request_head(const http_origin& origin, const http_request& request)
   bool coding_told = false;
   for (const auto& [name, value] : request.headers) {
     if (is_ours(name)) continue;
-    if (name.empty() || kind_of(name) != fine)
-      refuse("a header's name");
+    if (name.empty() || kind_of(name) != fine) refuse("a header's name");
     if (has_control(value)) refuse("header " + name);
     coding_told = coding_told || beast::iequals(name, "accept-encoding");
     out.append(name).append(": ").append(value).append("\r\n");

@@ -203,7 +203,8 @@ std::size_t unescaped_size(const json& value) {
   std::size_t n = 0;
   if (value.is_object()) {
     for (const auto& [key, item] : value.get_ref<const json::object_t&>())
-      n += key.size() + unescaped_size(item) + 4; // Quotes, a colon, and a comma or the first brace.
+      n +=
+          key.size() + unescaped_size(item) + 4; // Quotes, a colon, and a comma or the first brace.
     return n == 0 ? 2 : n + 1;
   }
   if (value.is_array()) {

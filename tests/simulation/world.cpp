@@ -149,11 +149,11 @@ void world::note_moves(host& x) {
   x.look_at_each([&](const actors::level_core& core) {
     here.insert(core.spec().id);
     if (lives_[x.name()].count(core.spec().id) == 0)
-      time_.note(core.spec().path + " begins at " + x.name() + holders(core, core.state(time_.now())));
+      time_.note(core.spec().path + " begins at " + x.name()
+                 + holders(core, core.state(time_.now())));
   });
   for (const auto id : lives_[x.name()])
-    if (here.count(id) == 0)
-      time_.note(std::string{topology_->path(id)} + " ends at " + x.name());
+    if (here.count(id) == 0) time_.note(std::string{topology_->path(id)} + " ends at " + x.name());
   lives_[x.name()] = std::move(here);
 }
 
