@@ -82,6 +82,7 @@ private:
     std::set<std::string> waiting; ///< Nodes whose answer is missing.
     std::map<policy::path_id, messages::actor_holdings> known;
     time_point asked{};
+    std::uint64_t round = 0; ///< Of questions, in which it was asked for first.
   };
   struct handed {
     messages::member to;
@@ -161,6 +162,9 @@ private:
   std::set<policy::path_id> gathering_;
   std::map<policy::path_id, handed> handed_;
   std::map<policy::path_id, rebuild> rebuilds_;
+  std::uint64_t rounds_ = 0;
+  /// The newest round of each node by which what was on its way here has ended.
+  std::map<messages::member, std::uint64_t> fenced_;
   std::map<std::uint32_t, stock> stocks_; ///< By tag.
   std::map<policy::path_id, time_point> pulled_;
   struct running_round {

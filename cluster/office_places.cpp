@@ -59,6 +59,9 @@ void office_state::take_view(const messages::view& x) {
   if (!in(x.before) || !in(x.members)) setup_.tree->inside().leases->drop_all(now());
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
+  std::erase_if(fenced_, [&](const auto& entry) {
+    return std::find(x.members.begin(), x.members.end(), entry.first) == x.members.end();
+  });
   const auto rebuilt_here = [this](const auto& entry) {
     const auto* t = tenures_->find(entry.first);
     return t != nullptr && t->owner && t->is == standing::rebuilding;
@@ -219,6 +222,7 @@ void office_state::start_over() {
 /// Asks for what is still missing.
 void office_state::ask_around() {
   std::vector<path_id> done;
+  const auto round = rounds_ + 1;
   for (const auto& [key, t] : tenures_->all()) {
     if (t.is == standing::pulling && now() - pulled_[key] >= 200ms) {
       pulled_[key] = now();
@@ -227,12 +231,15 @@ void office_state::ask_around() {
     if (t.is != standing::rebuilding || !t.owner) continue;
     auto [i, fresh] = rebuilds_.try_emplace(key);
     auto& r = i->second;
-    if (fresh)
+    if (fresh) {
+      r.round = rounds_ = round;
       for (const auto& m : core_->current().members)
         r.waiting.insert(m.node);
+    }
     if (!fresh && now() - r.asked < 300ms) continue;
     r.asked = now();
-    const messages::ask_holdings question{core_->settings().self, key, core_->current().id};
+    const messages::ask_holdings question{core_->settings().self, key, core_->current().id,
+                                          r.round};
     for (const auto& node : std::set<std::string>{r.waiting})
       if (node == core_->settings().self.node)
         answer_holdings(question);
@@ -286,8 +293,12 @@ void office_state::answer_holdings(const messages::ask_holdings& x) {
     settle();
   }
   // What the owner before granted and is still on its way does not count any more: the new one will
-  // not know of it. It is given back when it arrives, and asked for anew.
-  setup_.tree->expire(now());
+  // not know of it. It is given back when it arrives, and asked for anew. What is asked for from
+  // now on is asked of nobody before those of this round.
+  if (auto& last = fenced_[x.from]; last < x.round) {
+    last = x.round;
+    setup_.tree->expire(now());
+  }
   messages::tell_holdings reply{core_->settings().self, x.key, x.view, {}};
   // Leases end with the owner that gave them; what they began is held at the new one.
   const auto& inside = setup_.tree->inside();

@@ -137,14 +137,15 @@ typename Inspector::result_type inspect(Inspector& f, inventory& x) {
 struct ask_holdings {
   member from;
   std::uint64_t key = 0;
-  std::uint64_t view = 0; ///< Its id; only who lives by the same one answers.
+  std::uint64_t view = 0;  ///< Its id; only who lives by the same one answers.
+  std::uint64_t round = 0; ///< Questions that the asker began together; they grow.
   bool operator==(const ask_holdings&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, ask_holdings& x) {
-  auto& [from, key, view] = x;
-  return f(from, key, view);
+  auto& [from, key, view, round] = x;
+  return f(from, key, view, round);
 }
 
 struct tell_holdings {
