@@ -19,12 +19,6 @@ actor_spec unlimited(actor_spec x) {
   return x;
 }
 
-/// The actor itself keeps a permit for it.
-bool has_ticket(const messages::admit_request& msg, path_id actor) {
-  return std::any_of(msg.tickets.begin(), msg.tickets.end(),
-                     [&](const auto& t) { return t.actor == actor; });
-}
-
 } // namespace
 
 branches::branch::branch(const actor_spec& x, time_point now)
@@ -97,8 +91,9 @@ std::optional<messages::admit_reply> branches::pass(messages::admit_request& msg
     std::unique_lock guard{b->mutex};
     const bool charge = b->core.charges(msg);
     const auto tokens = b->core.tokens_of(msg);
+    // A permit that the actor itself keeps is asked for there.
     const bool usable = !b->gone && !b->changed && where_->may_act(now)
-                        && !b->account.holds(msg.hold) && !has_ticket(msg, id);
+                        && !b->account.holds(msg.hold) && b->core.ticket_of(msg) == 0;
     if (!b->account.may_take(charge, now, tokens) || !usable) {
       const bool due = b->account.due(now);
       guard.unlock();

@@ -52,14 +52,19 @@ bool level_core::charges(const messages::admit_request& msg) const {
   return !(counts_requests(spec_.at) && contains(msg.charged, spec_.id));
 }
 
+hold_id level_core::ticket_of(const messages::admit_request& msg) const {
+  const auto i = std::find_if(msg.tickets.begin(), msg.tickets.end(),
+                              [this](const auto& t) { return t.actor == spec_.id; });
+  return i == msg.tickets.end() ? 0 : i->hold;
+}
+
 gate_ask level_core::ask_of(const messages::admit_request& msg) const {
   gate_ask ask;
   ask.id = msg.hold;
   ask.charge = charges(msg);
   ask.tokens = tokens_of(msg);
   ask.money = msg.money;
-  for (const auto& t : msg.tickets)
-    if (t.actor == spec_.id) ask.ticket = t.hold;
+  ask.ticket = ticket_of(msg);
   return ask;
 }
 

@@ -60,6 +60,8 @@ public:
     const bool counts = spec_.at == policy::level::model || spec_.at == policy::level::key;
     return counts && charges(msg) ? msg.tokens : 0;
   }
+  /// The wait that has brought it a permit here; 0: none has.
+  [[nodiscard]] policy::hold_id ticket_of(const messages::admit_request& msg) const;
   [[nodiscard]] policy::lease_terms lend(const policy::lease_claim& x, policy::duration grace,
                                          policy::time_point now);
   void returned(const policy::lease_claim& x, policy::time_point now);

@@ -217,11 +217,8 @@ asio::awaitable<void> call::launch(attempt_ptr x) {
 /// Until one of the two is done, or `until`. A client that leaves cancels both: it ends then too.
 asio::awaitable<void> call::wait_for(const attempt_ptr& a, const attempt_ptr& b,
                                      policy::time_point until) {
-  boost::system::error_code ignored;
-  while (!a->done() && !(b && b->done()) && clock::now() < until) {
-    timer().expires_at(until);
-    co_await timer().async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
+  while (!a->done() && !(b && b->done()) && clock::now() < until)
+    co_await sleep(until);
 }
 
 asio::awaitable<void> call::end(attempt_ptr loser) {

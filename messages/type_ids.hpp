@@ -29,7 +29,7 @@ struct apply_spec {
 /// Who speaks, and where its desk is. Both ways, once a connection stands.
 struct introduction {
   std::string cluster;
-  std::uint32_t protocol = 3;
+  std::uint32_t protocol = beat{}.protocol;
   member from;
   caf::strong_actor_ptr desk;
 };

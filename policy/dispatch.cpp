@@ -41,7 +41,7 @@ action dispatch::on_admission(const admission_answer& x, time_point now) {
     // Whoever granted before the chain broke must give it back, and is asked again.
     for (auto actor : asked) {
       release(actor, outcome::neutral, true);
-      drop_ticket(actor);
+      drop_tickets([&](path_id held) { return held == actor; });
     }
     for (auto actor : x.trail)
       if (std::find(asked.begin(), asked.end(), actor) == asked.end())
@@ -133,11 +133,11 @@ action dispatch::on_turn(refusal why, time_point now) {
   }
   last_refusal_ = why;
   if (now >= terms_.deadline || why == refusal::saturated) {
-    release(actor, outcome::neutral, true, -1, waits_as_);
+    withdraw({actor, waits_as_});
     return finish({give_up::kind::deadline, {}, refusal::saturated}, now);
   }
   // It may wait there all the same, and the answer got lost.
-  if (why == refusal::unavailable) release(actor, outcome::neutral, true, -1, waits_as_);
+  if (why == refusal::unavailable) withdraw({actor, waits_as_});
   note(now, "refused", name(actor), std::string{to_string(why)});
   return wait_for_room(now);
 }

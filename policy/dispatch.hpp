@@ -247,8 +247,17 @@ private:
   void release_last(outcome result, bool refund, std::int64_t tokens = -1);
   bool drop_held(path_id actor);
   void release_from(std::size_t first, outcome result, bool refund);
+  void withdraw(const ticket& x);
+  /// Gives back those of the actors that `which` is true of.
+  template <class Which>
+  void drop_tickets(Which which) {
+    std::erase_if(tickets_, [&](const ticket& x) {
+      if (!which(x.actor)) return false;
+      withdraw(x);
+      return true;
+    });
+  }
   void drop_tickets();
-  void drop_ticket(path_id actor);
   bool failed_whole(std::size_t index) const;
   void blame(path_id actor, path_id member);
   void blame_outer(const stage& from);

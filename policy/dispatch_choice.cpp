@@ -222,15 +222,7 @@ action dispatch::wait_for_room(time_point now) {
   while (!saturated_.empty()) {
     const auto actor = saturated_.front();
     saturated_.erase(saturated_.begin());
-    const auto keep = [&](path_id held) { return level_of(held) < level_of(actor); };
-    for (auto i = tickets_.begin(); i != tickets_.end();) {
-      if (keep(i->actor)) {
-        ++i;
-        continue;
-      }
-      release(i->actor, outcome::neutral, true, -1, i->id);
-      i = tickets_.erase(i);
-    }
+    drop_tickets([&](path_id held) { return level_of(held) >= level_of(actor); });
     if (!waiting_since_) waiting_since_ = now;
     asked_ = {actor};
     waiting_ = true;

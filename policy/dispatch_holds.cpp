@@ -61,18 +61,12 @@ bool dispatch::drop_held(path_id actor) {
   return std::erase_if(held_, [&](const auto& x) { return x.actor == actor; }) != 0;
 }
 
-void dispatch::drop_tickets() {
-  for (const auto& x : tickets_)
-    release(x.actor, outcome::neutral, true, -1, x.id);
-  tickets_.clear();
+void dispatch::withdraw(const ticket& x) {
+  release(x.actor, outcome::neutral, true, -1, x.id);
 }
 
-void dispatch::drop_ticket(path_id actor) {
-  std::erase_if(tickets_, [&](const auto& x) {
-    if (x.actor != actor) return false;
-    release(actor, outcome::neutral, true, -1, x.id);
-    return true;
-  });
+void dispatch::drop_tickets() {
+  drop_tickets([](path_id) { return true; });
 }
 
 void dispatch::renew_hold(hold_id old, hold_id fresh) {
@@ -167,7 +161,7 @@ void dispatch::abandon(time_point now, bool sent) {
   const bool unused = !live_ || !sent;
   if (live_ && !sent && --attempts_ == 0) charged_.clear(); // Nothing was bought.
   // A pending ask is given back by whoever receives its late answer.
-  if (waiting_) release(asked_.front(), outcome::neutral, true, -1, waits_as_);
+  if (waiting_) withdraw({asked_.front(), waits_as_});
   release_from(0, outcome::neutral, unused);
   drop_tickets();
   live_ = waiting_ = false;

@@ -39,7 +39,7 @@ std::int64_t gate::permits_left() const {
 gate_verdict gate::admit(const gate_ask& ask, time_point now) {
   expire_loans(now);
   // Who asks does not wait any more, whatever woke it.
-  const auto id = ask.ticket != 0 ? ask.ticket : ask.id;
+  const auto id = ask.kept_as();
   if (queue_.size() > 0) queue_.remove(id);
   const auto own = holds_.find(id);
   const bool has_own = own != holds_.end();

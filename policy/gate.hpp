@@ -40,6 +40,8 @@ struct gate_ask {
   std::int64_t tokens = 0; ///< LLM tokens to reserve where tokens are limited.
   money_ask money{};       ///< To reserve where money is limited.
   hold_id ticket = 0;      ///< The id of a wait that has brought a permit; 0: none has.
+  /// Under which a permit may be kept for it.
+  [[nodiscard]] hold_id kept_as() const { return ticket != 0 ? ticket : id; }
 };
 
 /// How a hold ends.

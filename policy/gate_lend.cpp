@@ -113,8 +113,7 @@ void gate::report_lent(std::uint64_t epoch, bool cleared, const gate_release& x,
 bool gate::short_of_lent(const gate_ask& ask, time_point now) {
   if (book_.all().empty() || breaker_wait(now) > duration::zero()) return false;
   expire_loans(now);
-  const bool has_own = holds_.count(ask.ticket != 0 ? ask.ticket : ask.id) != 0;
-  if (!has_own && !permit_free()) return book_.idle_permits() > 0;
+  if (holds_.count(ask.kept_as()) == 0 && !permit_free()) return book_.idle_permits() > 0;
   if (ask.charge && rate_ && rate_->available(now) == 0) return book_.idle_units() > 0;
   return ask.tokens > 0 && tokens_ && tokens_->used(now) + ask.tokens > tokens_->limit()
          && book_.idle_tokens() > 0;

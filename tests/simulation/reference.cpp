@@ -41,12 +41,14 @@ void reference::end(std::uint64_t number) {
 }
 
 void reference::breaker(path_id model, bool serves, bool half_open) {
-  const bool changes = half_open_.count(model) != 0 ? !(serves && half_open) : serves && half_open;
-  if (!changes) return;
-  const std::string name{topology_->path(model)};
-  if (half_open_.erase(model) != 0) return time_.note(name + " is half-open no more");
-  half_open_.emplace(model, time_.now());
-  time_.note(name + " is half-open");
+  const bool is = serves && half_open;
+  if (is == (half_open_.count(model) != 0)) return;
+  if (is)
+    half_open_.emplace(model, time_.now());
+  else
+    half_open_.erase(model);
+  time_.note(std::string{topology_->path(model)}
+             + (is ? " is half-open" : " is half-open no more"));
 }
 
 void reference::check_windows() {

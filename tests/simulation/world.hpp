@@ -51,9 +51,10 @@ private:
   std::map<std::string, std::unique_ptr<host>> hosts_;
   std::set<std::string> disturbed_; ///< Nodes to which something is being done.
   std::uint64_t incarnations_ = 0;
+  // As last seen, by node.
   std::map<std::string, bool> acts_;
   std::map<std::string, std::uint64_t> epochs_;
-  std::map<std::string, std::set<policy::path_id>> lives_; ///< As last seen.
+  std::map<std::string, std::set<policy::path_id>> lives_;
   bool leases_ = false, in_peace_ = false;
   std::vector<std::shared_ptr<patron>> requests_;
   std::map<policy::path_id, time_point> sick_; ///< Upstreams that fail until then.
