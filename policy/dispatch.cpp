@@ -136,10 +136,14 @@ action dispatch::on_turn(refusal why, time_point now) {
     withdraw({actor, waits_as_});
     return finish({give_up::kind::deadline, {}, refusal::saturated}, now);
   }
-  // It may wait there all the same, and the answer got lost.
-  if (why == refusal::unavailable) withdraw({actor, waits_as_});
   note(now, "refused", name(actor), std::string{to_string(why)});
-  return wait_for_room(now);
+  if (why != refusal::unavailable) return wait_for_room(now);
+  // It may wait there all the same, and the answer got lost. The actor was there a moment ago and
+  // may be at another node soon: whoever asks for it finds out.
+  constexpr duration moment = std::chrono::milliseconds{20};
+  withdraw({actor, waits_as_});
+  if (now + moment < terms_.deadline) return sleep_until{now + moment};
+  return finish({give_up::kind::deadline, {}, refusal::saturated}, now);
 }
 
 action dispatch::on_slept(time_point now) {

@@ -102,3 +102,29 @@ TEST_CASE("each further ask of a request has an id of its own, and what is held 
   for (const auto& x : r.core.take_releases())
     CHECK(x.release.id == 1);
 }
+
+TEST_CASE("who waits where nobody is any more gives its place back and asks anew", "[lost]") {
+  hold_id last = 100;
+  request r{pool_of_two(), "g", [&] { return ++last; }};
+  admission_answer full;
+  full.why = refusal::saturated;
+  full.by = id_of("group/g");
+  static_cast<void>(r.core.begin(t0));
+  auto next = r.core.on_admission(full, t0);
+  const auto place = std::get<wait_turn>(next).who.id;
+  static_cast<void>(r.core.take_releases());
+  next = r.core.on_turn(refusal::unavailable, t0);
+  const auto given_back = r.core.take_releases();
+  REQUIRE(given_back.size() == 1);
+  CHECK(given_back.front().actor == id_of("group/g"));
+  CHECK(given_back.front().release.id == place);
+  // Later, not at once: the owner is on its way.
+  const auto when = std::get<sleep_until>(next).when;
+  CHECK(when > t0);
+  next = r.core.on_slept(when);
+  CHECK(std::get<ask_admission>(next).route.front() == id_of("group/g"));
+  // Not for ever.
+  next = r.core.on_admission(full, t0 + 10s - 1ms);
+  next = r.core.on_turn(refusal::unavailable, t0 + 10s - 1ms);
+  CHECK(std::get<give_up>(next).why == give_up::kind::deadline);
+}
