@@ -171,11 +171,15 @@ void branches::drop_all(time_point now) {
   }
 }
 
-std::map<path_id, std::vector<hold_id>> branches::drop(path_id place, time_point now) {
-  std::map<path_id, std::vector<hold_id>> found;
+std::vector<messages::actor_holdings> branches::drop(path_id place, time_point now) {
+  std::vector<messages::actor_holdings> found;
   for (const auto& [id, b] : all()) {
     const std::lock_guard guard{b->mutex};
-    if (b->place == place) found[id] = b->account.drop(now);
+    if (b->place != place) continue;
+    auto& to = found.emplace_back();
+    to.actor = id;
+    to.holds = b->account.drop(now);
+    to.terms = {{tag_, b->account.term()}};
   }
   return found;
 }

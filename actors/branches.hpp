@@ -52,9 +52,8 @@ public:
   /// All leases are void, at once; what they began is nobody's.
   void drop_all(policy::time_point now);
   /// The owner of this placement is lost: its leases are void. @returns What they began and what
-  /// has not ended, by actor; the new owner counts it as its own.
-  std::map<policy::path_id, std::vector<policy::hold_id>> drop(policy::path_id place,
-                                                               policy::time_point now);
+  /// has not ended, which the new owner counts as its own, and the terms that it is to lend by.
+  std::vector<messages::actor_holdings> drop(policy::path_id place, policy::time_point now);
 
   /// Claims that should go out now.
   [[nodiscard]] std::vector<messages::claim_lease> due(policy::time_point now);

@@ -24,10 +24,10 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
                                 std::function<void(policy::admission_answer)> then) {
   auto msg = to_message(x);
   const auto id = impl_->next_token();
+  const auto since = impl_->now();
   if (impl_->clustered)
-    if (auto reply = impl_->leases->pass(msg, impl_->now())) {
-      impl_->held->granted(x, reply->trail, impl_->now());
-      then(to_answer(std::move(*reply)));
+    if (auto reply = impl_->leases->pass(msg, since)) {
+      impl_->begin(x, since, to_answer(std::move(*reply)), then);
       return id;
     }
   if (auto reply = impl_->visit(msg)) {
@@ -43,8 +43,7 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
   lost.members = msg.members;
   const auto forgotten = impl_->can_forget(id);
   const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
-    for (const auto actor : trail)
-      self->tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0}, self->now());
+    self->give_back(hold, trail);
   };
   if (impl_->clustered)
     impl_->if_late(id, [give_back](caf::message* m) {
@@ -53,7 +52,7 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
     });
   impl_->request(
       impl_->where->find(lost.by), std::move(msg),
-      [self = impl_.get(), id, lost, forgotten, give_back,
+      [self = impl_.get(), id, since, lost, forgotten, give_back,
        asked = impl_->clustered ? x : policy::ask_admission{},
        then = std::move(then)](caf::message* m) {
         self->cannot_forget(id);
@@ -63,14 +62,10 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
         }
         if (*forgotten) return give_back(answer.trail);
-        // The answer of a time when others still waited for this node: they count without it now.
-        if (self->clustered && !self->where->may_act(self->now())) {
-          give_back(answer.trail);
-          answer = lost;
-          answer.trail.clear();
-        }
-        if (self->clustered) self->held->granted(asked, answer.trail, self->now());
-        then(std::move(answer));
+        if (self->clustered)
+          self->begin(asked, since, std::move(answer), then);
+        else
+          then(std::move(answer));
       },
       id);
   return id;

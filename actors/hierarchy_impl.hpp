@@ -274,6 +274,37 @@ public:
       send(to, nullptr, caf::make_message_id(), std::move(*msg));
   }
 
+  void give_back(policy::hold_id hold, const std::vector<policy::path_id>& trail) {
+    const auto at = now();
+    for (const auto actor : trail)
+      tell({actor, {hold, policy::outcome::neutral, true, -1, {}}, 0}, at);
+  }
+
+  /// Passes an answer on: at once, or when enough other nodes know what it lets begin. `since`:
+  /// when it was asked for; expire() bounds both together.
+  void begin(const policy::ask_admission& asked, policy::time_point since,
+             policy::admission_answer x,
+             const std::function<void(policy::admission_answer)>& then) {
+    // Others may wait for this node no more: they count without it.
+    const auto fenced = [this, hold = asked.hold](policy::admission_answer& y, bool known) {
+      if (known && where->may_act(now())) return;
+      give_back(hold, y.trail);
+      y.why = policy::refusal::unavailable;
+      y.trail.clear();
+    };
+    const auto at = now();
+    if (!where->may_act(at)) {
+      fenced(x, false);
+      return then(std::move(x));
+    }
+    if (held->granted(asked, x.trail, at)) return then(std::move(x));
+    const auto kept = std::make_shared<policy::admission_answer>(std::move(x));
+    held->when_known(asked.hold, kept->trail, since, [kept, fenced, then](bool known) {
+      fenced(*kept, known);
+      then(std::move(*kept));
+    });
+  }
+
   std::shared_ptr<directory> where = std::make_shared<directory>();
   std::shared_ptr<family> children;
   std::shared_ptr<supervisor_post> post;

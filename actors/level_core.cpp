@@ -329,7 +329,7 @@ void level_core::load(const messages::actor_memory& x, time_point now) {
 }
 
 void level_core::rebuild(const messages::actor_holdings& x, time_point now) {
-  gate_.rebuild(x.holds, x.started, x.breakers, now);
+  gate_.rebuild(x.holds, x.started, x.breakers, x.terms, now);
 }
 
 void level_core::reconcile(const messages::reconcile_holds& x, time_point now) {

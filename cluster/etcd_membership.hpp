@@ -63,6 +63,10 @@ public:
     lived_by_ = view_.epoch;
     return std::exchange(fresh_, {});
   }
+  /// Of most members: then no less than half of them would have to be lost together.
+  [[nodiscard]] bool outlives(const std::set<std::string>& nodes) const override {
+    return 2 * nodes.size() > view_.members.size();
+  }
   [[nodiscard]] time_point lease_until(time_point now) const override;
   /// Whose key was in etcd when it was read last.
   [[nodiscard]] std::vector<messages::member> alive(time_point now) const override;

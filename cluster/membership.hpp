@@ -82,6 +82,9 @@ public:
     const auto* x = find_member(current(), settings().self.node);
     return x != nullptr && *x == settings().self;
   }
+  /// Whether what these nodes know outlives the loss of any that may be lost together, itself among
+  /// them. `nodes`: names of members.
+  [[nodiscard]] virtual bool outlives(const std::set<std::string>& nodes) const = 0;
   /// This node may act as a member until then (not at or after it).
   [[nodiscard]] virtual time_point lease_until(time_point now) const = 0;
   /// Everyone known to live, this node among them. Sorted.

@@ -25,6 +25,10 @@ void office_state::begin(caf::event_based_actor* self, office_setup setup) {
   core_ = setup_.join(setup_.settings, [office = self_->address()] {
     if (const auto to = caf::actor_cast<caf::actor>(office)) caf::anon_send(to, wake_atom::value);
   });
+  setup_.tree->inside().held->set_wake([office = self_->address()] {
+    if (const auto to = caf::actor_cast<caf::actor>(office))
+      caf::anon_send(to, ceilings_atom::value);
+  });
   tenures_.emplace(setup_.settings.self);
   setup_.map->set_self(setup_.settings.self);
   setup_.map->set_desk(setup_.settings.self.node, setup_.desk);
@@ -39,6 +43,9 @@ void office_state::begin(caf::event_based_actor* self, office_setup setup) {
     });
   });
   self_->set_exit_handler([this](const caf::exit_msg& msg) {
+    const auto& held = setup_.tree->inside().held;
+    held->set_wake(nullptr);
+    held->expire(time_point::max());
     end_retained();
     self_->quit(msg.reason);
   });
@@ -88,6 +95,12 @@ caf::behavior office_state::behavior() {
       [this](const messages::ask_holdings& x) { answer_holdings(x); },
       [this](const messages::tell_holdings& x) { take_holdings(x); },
       [this](const messages::inventory& x) { take_inventory(x); },
+      [this](ceilings_atom) { tell_ceilings(); },
+      [this](const messages::ceilings& x) { take_ceilings(x); },
+      [this](const messages::ceilings_noted& x) {
+        take_noted(x);
+        tell_ceilings();
+      },
       [this](const messages::prepare_reload& x) { answer_prepare(x); },
       [this](const messages::reload_prepared& x) { take_prepared(x); },
       [this](const messages::commit_reload& x) { take_commit(x); },
@@ -149,6 +162,8 @@ void office_state::tick() {
   pump();
   ask_around();
   if (now() - last_inventory_ >= 250ms) tell_inventory();
+  setup_.tree->inside().held->expire(now() - 2s);
+  tell_ceilings();
   if (now() - last_reconcile_ >= 2s) reconcile();
   setup_.tree->expire(now() - 2s);
   if (round_ && now() >= round_->until) end_round();

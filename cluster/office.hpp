@@ -59,11 +59,16 @@ struct office_setup {
   policy::topology_ptr topology;
 };
 
+/// Of this actor in the list; made if there is none.
+[[nodiscard]] messages::actor_holdings& entry_of(std::vector<messages::actor_holdings>& list,
+                                                 policy::path_id actor);
+
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using wake_atom = caf::atom_constant<caf::atom("wake")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using reachable_atom = caf::atom_constant<caf::atom("reachable")>;
 using carry_atom = caf::atom_constant<caf::atom("carry")>;
+using ceilings_atom = caf::atom_constant<caf::atom("ceilings")>;
 using reload_atom = caf::atom_constant<caf::atom("reload")>;
 
 class office_state {
@@ -81,6 +86,8 @@ private:
   struct rebuild {
     std::set<std::string> waiting; ///< Nodes whose answer is missing.
     std::map<policy::path_id, messages::actor_holdings> known;
+    std::map<std::uint32_t, messages::lost_gateway> lost; ///< By tag.
+    std::uint64_t unknown = 0; ///< Holds of which nobody knows more than that there are.
     time_point asked{};
     std::uint64_t round = 0; ///< Of questions, in which it was asked for first.
   };
@@ -88,10 +95,11 @@ private:
     messages::member to;
     messages::placement_handed what;
   };
-  struct stock { ///< The last inventory of a gateway.
-    std::string node;
+  struct stock { ///< What a gateway has told of itself.
     time_point heard{};
     std::map<policy::path_id, std::vector<std::uint64_t>> holds;
+    std::vector<messages::actor_ceiling> ceilings;
+    std::uint64_t number = 0; ///< Of the ceilings.
   };
 
   // office.cpp: the way to others, and the core's messages.
@@ -115,7 +123,7 @@ private:
   void settle();
   void take_part();
   void scale_actors();
-  void fill_with_unknown(rebuild& of, policy::path_id key);
+  void fill_with_unknown(rebuild& of, policy::path_id key) const;
   void keep_breakers();
   void add_breakers(messages::tell_holdings& to);
   void forget_everything();
@@ -131,11 +139,21 @@ private:
   void answer_holdings(const messages::ask_holdings& x);
   void take_holdings(const messages::tell_holdings& x);
   void finish_rebuild(policy::path_id key);
+  void arrived();
+  time_point now() const;
+
+  // office_known.cpp: who holds what.
   void take_inventory(const messages::inventory& x);
   void tell_inventory();
   void reconcile();
-  void arrived();
-  time_point now() const;
+  void tell_ceilings();
+  void take_ceilings(const messages::ceilings& x);
+  void take_noted(const messages::ceilings_noted& x);
+  bool outlive(const std::set<messages::member>& members) const;
+  void renew_known();
+  void add_lost(messages::tell_holdings& to) const;
+  void count_lost(rebuild& of) const;
+  void add_unknown(rebuild& of, policy::path_id actor, std::int64_t n) const;
 
   // office_sides.cpp: take_part() to add_breakers(), for sides of a split.
 
@@ -166,6 +184,9 @@ private:
   /// The newest round of each node by which what was on its way here has ended.
   std::map<messages::member, std::uint64_t> fenced_;
   std::map<std::uint32_t, stock> stocks_; ///< By tag.
+  /// Members that know our newest ceilings; that know the newest which may be begun by.
+  std::set<messages::member> noted_by_, known_by_;
+  std::map<std::uint32_t, messages::ceilings> early_; ///< Of a view that we do not know. By tag.
   std::map<policy::path_id, time_point> pulled_;
   struct running_round {
     std::uint64_t number = 0;

@@ -69,6 +69,7 @@ void office_state::take_view(const messages::view& x) {
   std::erase_if(rebuilds_, [&](const auto& entry) { return !rebuilt_here(entry); });
   for (auto& [key, r] : rebuilds_)
     std::erase_if(r.waiting, [&](const auto& node) { return find_member(x, node) == nullptr; });
+  renew_known();
   settle();
   // Whatever is on its way to nodes that are out, or waits where nobody is any more, starts again.
   const auto all_in = [&](const auto& list) {
@@ -299,15 +300,19 @@ void office_state::answer_holdings(const messages::ask_holdings& x) {
     last = x.round;
     setup_.tree->expire(now());
   }
-  messages::tell_holdings reply{core_->settings().self, x.key, x.view, {}};
+  messages::tell_holdings reply{core_->settings().self, x.key, x.view, {}, {}};
   // Leases end with the owner that gave them; what they began is held at the new one.
   const auto& inside = setup_.tree->inside();
-  auto leased = inside.leases->drop(x.key, now());
+  auto dropped = inside.leases->drop(x.key, now());
   reply.actors = inside.held->of(x.key, now());
-  for (auto& a : reply.actors)
-    for (const auto id : leased[a.actor])
-      if (std::find(a.holds.begin(), a.holds.end(), id) == a.holds.end()) a.holds.push_back(id);
+  for (auto& leased : dropped) {
+    auto& to = entry_of(reply.actors, leased.actor);
+    to.terms = std::move(leased.terms);
+    for (const auto id : leased.holds)
+      if (std::find(to.holds.begin(), to.holds.end(), id) == to.holds.end()) to.holds.push_back(id);
+  }
   add_breakers(reply);
+  add_lost(reply);
   if (x.from == core_->settings().self)
     take_holdings(reply);
   else
@@ -322,23 +327,18 @@ void office_state::take_holdings(const messages::tell_holdings& x) {
     to.holds.insert(to.holds.end(), a.holds.begin(), a.holds.end());
     to.started.insert(to.started.end(), a.started.begin(), a.started.end());
     to.breakers.insert(to.breakers.end(), a.breakers.begin(), a.breakers.end());
+    to.terms.insert(to.terms.end(), a.terms.begin(), a.terms.end());
+  }
+  for (const auto& l : x.lost) {
+    auto& newest = i->second.lost[l.tag];
+    if (newest.number <= l.number) newest = l; // Numbers begin with 1.
   }
 }
 
 void office_state::finish_rebuild(path_id key) {
   auto r = std::move(rebuilds_[key]);
   rebuilds_.erase(key);
-  // What lost gateways held when they were last heard; reconcile() drops it in time.
-  for (const auto& [tag, last] : stocks_) {
-    const auto gone = std::none_of(core_->current().members.begin(), core_->current().members.end(),
-                                   [&, tag = tag](const auto& m) { return m.tag == tag; });
-    if (!gone) continue;
-    for (const auto id : places_[key])
-      if (const auto held = last.holds.find(id); held != last.holds.end()) {
-        auto& to = r.known[id].holds;
-        to.insert(to.end(), held->second.begin(), held->second.end());
-      }
-  }
+  count_lost(r);
   if (!part_.whole()) fill_with_unknown(r, key);
   handed_.erase(key);
   started_.insert(key);
@@ -349,51 +349,6 @@ void office_state::finish_rebuild(path_id key) {
     });
   tenures_->settled(key);
   arrived();
-}
-
-void office_state::take_inventory(const messages::inventory& x) {
-  auto& s = stocks_[x.from.tag];
-  s.node = x.from.node;
-  s.heard = now();
-  s.holds.clear();
-  for (const auto& a : x.actors) {
-    auto holds = a.holds;
-    std::sort(holds.begin(), holds.end());
-    s.holds[a.actor] = std::move(holds);
-  }
-}
-
-void office_state::tell_inventory() {
-  last_inventory_ = now();
-  const messages::inventory x{core_->settings().self, setup_.tree->inside().held->inventory()};
-  take_inventory(x);
-  for (const auto& [node, c] : contacts_)
-    tell(node, x);
-}
-
-/// Tells our actors what each gateway still holds: what a lost message left behind is dropped. And
-/// who is in: holds of others, which this node may never have heard of, are dropped in time.
-void office_state::reconcile() {
-  constexpr duration on_its_way = 5s; // Longer than any message of a living node.
-  last_reconcile_ = now();
-  const auto& inside = setup_.tree->inside();
-  inside.leases->reconcile(inside.held->inventory(), now() - on_its_way, now());
-  const auto local = setup_.tree->inside().where->all_local();
-  std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.heard > 1h; });
-  std::vector<std::uint32_t> present;
-  for (const auto& m : core_->current().members)
-    present.push_back(m.tag);
-  for (const auto& [id, handle] : local)
-    caf::anon_send(handle, messages::reconcile_holds{0, {}, present, longest_attempt_.count()});
-  for (const auto& [tag, last] : stocks_) {
-    const bool in = std::find(present.begin(), present.end(), tag) != present.end();
-    if (!in || now() - last.heard >= 1s) continue;
-    for (const auto& [id, handle] : local) {
-      messages::reconcile_holds x{tag, {}, {}, on_its_way.count()};
-      if (const auto held = last.holds.find(id); held != last.holds.end()) x.holds = held->second;
-      caf::anon_send(handle, std::move(x));
-    }
-  }
 }
 
 } // namespace echelon::cluster

@@ -29,20 +29,18 @@ void office_state::scale_actors() {
 
 /// What gateways of other sides may hold that nobody here has heard of: as much as there is. It is
 /// dropped by reconcile(), when an attempt cannot last any longer.
-void office_state::fill_with_unknown(rebuild& of, path_id key) {
+void office_state::fill_with_unknown(rebuild& of, path_id key) const {
   const auto& v = core_->current();
-  const auto lost = std::find_if(v.before.begin(), v.before.end(), [&](const auto& m) {
-    return std::find(v.members.begin(), v.members.end(), m) == v.members.end();
-  });
-  if (lost == v.before.end()) return;
-  stocks_.try_emplace(lost->tag, stock{lost->node, now(), {}});
-  constexpr std::uint64_t last_number = (std::uint64_t{1} << 40U) - 1;
-  for (const auto id : places_[key]) {
+  const auto in = [&](const auto& m) {
+    return std::find(v.members.begin(), v.members.end(), m) != v.members.end();
+  };
+  if (std::all_of(v.before.begin(), v.before.end(), in)) return;
+  for (const auto id : places_.at(key)) {
     const auto* spec = topology_->find(id);
     if (spec == nullptr || !spec->gate.concurrency) continue;
-    auto& holds = of.known[id].holds;
-    for (std::uint64_t n = holds.size(); n < spec->gate.concurrency->limit; ++n)
-      holds.push_back((std::uint64_t{lost->tag} << 40U) | (last_number - n));
+    add_unknown(of, id,
+                static_cast<std::int64_t>(spec->gate.concurrency->limit)
+                    - static_cast<std::int64_t>(of.known[id].holds.size()));
   }
 }
 
@@ -77,13 +75,7 @@ void office_state::add_breakers(messages::tell_holdings& to) {
     auto x = i->second;
     x.open_for_ns = std::max<std::int64_t>(0, x.open_for_ns - age.count());
     x.benched_for_ns = std::max<std::int64_t>(0, x.benched_for_ns - age.count());
-    auto found = std::find_if(to.actors.begin(), to.actors.end(),
-                              [&](const auto& a) { return a.actor == id; });
-    if (found == to.actors.end()) {
-      found = to.actors.emplace(to.actors.end());
-      found->actor = id;
-    }
-    found->breakers.push_back(x);
+    entry_of(to.actors, id).breakers.push_back(x);
   }
 }
 

@@ -46,6 +46,10 @@ public:
   /// It takes no part in agreeing on views meanwhile.
   void set_aside(bool x) { aside_ = x; }
   void beat_soon() { last_beat_.reset(); }
+  /// Whoever agrees on the next view is a quorum too: one of them knows it.
+  [[nodiscard]] bool outlives(const std::set<std::string>& nodes) const override {
+    return enough(nodes);
+  }
   [[nodiscard]] time_point lease_until(time_point now) const override;
   /// Everyone heard within the detection time, this node among them.
   [[nodiscard]] std::vector<messages::member> alive(time_point now) const override;

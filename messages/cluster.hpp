@@ -45,7 +45,7 @@ typename Inspector::result_type inspect(Inspector& f, view& x) {
 /// Told to every known node, several times a second.
 struct beat {
   std::string cluster;        ///< Name of the cluster.
-  std::uint32_t protocol = 3; ///< Nodes of another protocol are refused.
+  std::uint32_t protocol = 4; ///< Nodes of another protocol are refused.
   member from;
   std::uint64_t origin = 0, epoch = 0, id = 0; ///< Of its view.
   bool acts = false;                           ///< It is a member and has a quorum.

@@ -111,13 +111,14 @@ struct actor_holdings {
   std::vector<policy::spent_memory> started; ///< `units`: LLM tokens; oldest first.
   /// Of the actor that lived here for one side of a split; else empty.
   std::vector<policy::breaker_memory> breakers;
+  std::vector<policy::lease_term> terms; ///< Of its leases from now on; in `inventory` none.
   bool operator==(const actor_holdings&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, actor_holdings& x) {
-  auto& [actor, holds, started, breakers] = x;
-  return f(actor, holds, started, breakers);
+  auto& [actor, holds, started, breakers, terms] = x;
+  return f(actor, holds, started, breakers, terms);
 }
 
 /// All holds of one gateway, several times a second: owners drop what it has forgotten.
@@ -131,6 +132,61 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, inventory& x) {
   auto& [from, actors] = x;
   return f(from, actors);
+}
+
+/// How many permits of an actor a gateway may have in use until it tells otherwise.
+struct actor_ceiling {
+  std::uint64_t actor = 0;
+  std::int64_t permits = 0;
+  bool operator==(const actor_ceiling&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, actor_ceiling& x) {
+  auto& [actor, permits] = x;
+  return f(actor, permits);
+}
+
+/// All ceilings of one gateway; those that it does not name are 0. gateway -> everyone.
+struct ceilings {
+  member from;
+  std::uint64_t view = 0;   ///< Its id; only who lives by the same one notes them.
+  std::uint64_t number = 0; ///< They grow; the newest ones count.
+  std::vector<actor_ceiling> of;
+  bool operator==(const ceilings&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, ceilings& x) {
+  auto& [from, view, number, of] = x;
+  return f(from, view, number, of);
+}
+
+/// Answers `ceilings`.
+struct ceilings_noted {
+  member from;
+  std::uint64_t view = 0, number = 0;
+  bool operator==(const ceilings_noted&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, ceilings_noted& x) {
+  auto& [from, view, number] = x;
+  return f(from, view, number);
+}
+
+/// What a node knows of a gateway that is no member any more, of one placement.
+struct lost_gateway {
+  std::uint32_t tag = 0;
+  std::uint64_t number = 0; ///< Of its newest ceilings.
+  std::vector<actor_ceiling> ceilings;
+  bool operator==(const lost_gateway&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lost_gateway& x) {
+  auto& [tag, number, ceilings] = x;
+  return f(tag, number, ceilings);
 }
 
 /// Asks a gateway what it holds and started at the actors of a placement. new owner -> everyone.
@@ -152,13 +208,14 @@ struct tell_holdings {
   member from;
   std::uint64_t key = 0, view = 0;
   std::vector<actor_holdings> actors;
+  std::vector<lost_gateway> lost; ///< Those of which it has heard something lately.
   bool operator==(const tell_holdings&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tell_holdings& x) {
-  auto& [from, key, view, actors] = x;
-  return f(from, key, view, actors);
+  auto& [from, key, view, actors, lost] = x;
+  return f(from, key, view, actors, lost);
 }
 
 /// Tells an actor what one gateway holds there: older holds of that gateway that are not listed are

@@ -40,6 +40,12 @@ typename Inspector::result_type inspect(Inspector& f, loan_memory& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease_term& x) {
+  auto& [tag, term] = x;
+  return f(tag, term);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lost_permits& x) {
   auto& [permits, kept_for_ns] = x;
   return f(permits, kept_for_ns);

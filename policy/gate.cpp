@@ -203,9 +203,12 @@ void gate::load(const gate_memory& x, time_point now) {
 }
 
 void gate::rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
-                   const std::vector<breaker_memory>& breakers, time_point now) {
+                   const std::vector<breaker_memory>& breakers,
+                   const std::vector<lease_term>& terms, time_point now) {
   for (const auto& x : breakers)
     breaker_.tighten(x, now);
+  for (const auto& x : terms)
+    book_.expect(x, now);
   for (const auto id : held)
     holds_[id] = {false, rate_.has_value(), tokens_.has_value(), breaker_.pass(now), now};
   if (rate_) rate_->spend(started, now);

@@ -83,6 +83,10 @@ struct gate_snapshot {
   return static_cast<std::uint32_t>(id >> 40U);
 }
 
+/// No gateway has this one: it is for holds of lost ones of which no more is known than their
+/// number.
+inline constexpr std::uint32_t no_gateway = (1U << 24U) - 1;
+
 class gate {
 public:
   gate(const gate_settings& settings, time_point now);
@@ -103,9 +107,10 @@ public:
   /// Starts from what gateways know after the owner before was lost: `held` are their holds,
   /// `started` their starts (with LLM tokens as units). All else that the limits allow counts as
   /// spent.
-  /// Of `breakers` the strictest goes on.
+  /// Of `breakers` the strictest goes on. `terms`: the leases that gateways go on with.
   void rebuild(const std::vector<hold_id>& held, const std::vector<spent_memory>& started,
-               const std::vector<breaker_memory>& breakers, time_point now);
+               const std::vector<breaker_memory>& breakers, const std::vector<lease_term>& terms,
+               time_point now);
   /// How long permits of lost borrowers are kept: as long as a call may last. At first 120 s.
   void set_grace(duration x) { grace_ = x; }
   /// Drops what holds of this gateway (upper bits of the ids, see gateway_of) have grown older than

@@ -49,6 +49,8 @@ public:
   /// Drops everything. What was held is none of this account's any more. @returns Its ids.
   std::vector<hold_id> drop(time_point now);
 
+  /// Claims and their answers from before it are void.
+  [[nodiscard]] std::uint64_t term() const { return term_; }
   [[nodiscard]] bool open(time_point now) const { return open_ && now < valid_until_; }
   /// Nothing is held, lent or to be told.
   [[nodiscard]] bool empty() const;

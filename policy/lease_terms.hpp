@@ -68,6 +68,13 @@ struct loan_memory {
   bool operator==(const loan_memory&) const = default;
 };
 
+/// What a borrower says of the past: it claims nothing by terms before this one any more.
+struct lease_term {
+  std::uint32_t tag = 0;
+  std::uint64_t term = 0;
+  bool operator==(const lease_term&) const = default;
+};
+
 /// Permits of a borrower that was lost.
 struct lost_permits {
   std::int64_t permits = 0;

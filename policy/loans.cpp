@@ -45,6 +45,12 @@ void loan_book::lose(const loan& x, duration grace, time_point now, lost_loans& 
   lost.tokens += x.tokens;
 }
 
+void loan_book::expect(const lease_term& x, time_point now) {
+  auto& own = loans_[x.tag];
+  own.term = x.term;
+  own.heard = now;
+}
+
 lost_loans loan_book::expire(duration grace, time_point now) {
   lost_loans lost;
   for (auto i = loans_.begin(); i != loans_.end();) {

@@ -55,6 +55,8 @@ public:
   /// Takes what a borrower says that it has. `lost` grows by what an earlier life of it had.
   claimed take(const lease_claim& x, counted what, duration grace, time_point now,
                lost_loans& lost);
+  /// Takes no claim of a term before this one: such a claim is late, and its answer would be lost.
+  void expect(const lease_term& x, time_point now);
   /// A borrower that was not heard for `silence` has stopped. @returns What counts as used now; its
   /// permits are kept for `grace`.
   [[nodiscard]] lost_loans expire(duration grace, time_point now);

@@ -5,8 +5,8 @@ import signal
 import time
 
 from harness import client, steps
-from harness.case import SLACK, main
-from harness.nodes import Cluster, most_in_any_window
+from harness.case import SLACK, config, main
+from harness.nodes import Cluster, Nodes, most_in_any_window
 
 # How long a lost node may go unnoticed, as docs/cluster.md promises.
 T = 3.0
@@ -110,6 +110,33 @@ class Losses(Cluster):
             nodes.turn(i).chat()
         self.assertLessEqual(most_in_any_window([h.at for h in u.hits], 60), limit)
         nodes.idle()
+
+    def test_calls_of_a_frozen_owner_count_until_they_have_ended(self):
+        limit = 4
+        u = self.upstream(steps.after(9, steps.ok()))
+        settings = config(self.upstreams, every={"concurrency_limit": limit, "timeout": 12}, server={"total_timeout": 15})
+        del settings["task_groups"]["g"]["echelon1"]["rpm_limit"]
+        nodes = Nodes(self, settings).start()
+        # It grants to itself, and nobody else takes part: what it has told by then is all that is known.
+        victim = nodes.owner("echelon/g.echelon1")
+        others = [n for n in nodes.names if n != victim]
+        calls = [client.later(lambda: nodes[victim].chat()) for _ in range(limit)]
+        self.assertTrue(client.until(lambda: len(u.hits) == limit, 5, 0.001))
+        nodes[victim].signal(signal.SIGSTOP)
+        frozen_at = time.monotonic()
+        u.play(steps.ok())
+        # They wait for permits that nobody has given back, each 2 s, from before the failover to after it.
+        while time.monotonic() < frozen_at + 7.5:
+            replies = client.at_once(4, lambda i: nodes[others[i % 2]].chat(headers=[("x-echelon-timeout", "2")]))
+            self.assertTrue({r.status for r in replies} <= {429, 503, 504}, replies)
+        self.assertEqual(u.max_running, limit)
+        nodes[victim].signal(signal.SIGCONT)
+        for call in calls:
+            call(30)
+        # As long as an attempt may last, and then they are free.
+        self.assertTrue(client.until(lambda: nodes[others[0]].chat().status == 200, 20, 0.2))
+        nodes.settle()
+        nodes.idle(16)
 
     def test_without_a_quorum_nothing_is_admitted_and_the_client_is_told(self):
         u = self.upstream(steps.ok())

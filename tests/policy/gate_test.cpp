@@ -196,7 +196,7 @@ TEST_CASE("after a loss everything counts as spent that nobody knows to be left"
   settings.rate = sliding_window_settings{60s, 10};
   gate x{settings, t0};
   x.rebuild({7, 8}, {{7, 0, std::int64_t{20'000'000'000}}, {5, 0, std::int64_t{50'000'000'000}}},
-            {}, t0);
+            {}, {}, t0);
   CHECK(x.snapshot(t0).permits_used == 2);
   CHECK(x.snapshot(t0).rate_available == 0);
   CHECK(x.snapshot(t0 + 10s + 1ns).rate_available == 1); // The one that was 50 s old.

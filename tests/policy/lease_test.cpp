@@ -351,3 +351,21 @@ TEST_CASE("loans move with their gate", "[lease]") {
   CHECK(next.snapshot(t0 + 400ms).permits_used == 1);
   CHECK(next.snapshot(t0 + 400ms).loans.front().units == b.account.idle());
 }
+
+TEST_CASE("a claim from before its borrower has told the heir what it holds gets nothing",
+          "[lease]") {
+  borrower b{7};
+  CHECK_FALSE(b.start(id(7, 1), t0));
+  auto late = b.account.claim(t0); // For the owner that is lost; it arrives at the heir.
+  late.tag = b.tag;
+  b.account.drop(t0 + 1ms);
+  gate heir{limits(40, 0), t0 + 2ms};
+  heir.rebuild({}, {}, {}, {{b.tag, b.account.term()}}, t0 + 2ms);
+  const auto none = heir.lend(late, true, grace, t0 + 3ms);
+  CHECK_FALSE(none.open);
+  CHECK(heir.snapshot(t0 + 3ms).loans.empty());
+  // The next one gets its part, and nothing is taken for lost.
+  CHECK_FALSE(b.start(id(7, 2), t0 + 1s));
+  CHECK(b.ask(heir, t0 + 1s).permits == 2);
+  CHECK(heir.snapshot(t0 + 1s).permits_used == 0);
+}

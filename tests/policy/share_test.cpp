@@ -89,7 +89,7 @@ TEST_CASE("of the breakers of several sides the strictest goes on", "[share]") {
   failed.benched_for_ns = duration{5s}.count();
   const auto rebuilt = [&](const std::vector<breaker_memory>& from) {
     gate x{settings, t0};
-    x.rebuild({}, {}, from, t0);
+    x.rebuild({}, {}, from, {}, t0);
     return x;
   };
   CHECK(rebuilt({half, open, failed}).snapshot(t0).breaker == breaker_state::open);

@@ -37,8 +37,8 @@ TEST_CASE("limits, probes and answers hold in a simulated cluster", "[simulation
   std::cout << last - first + 1 << " seeds: " << requests << " requests, " << answered
             << " answered, " << attempts << " attempts\n";
   CHECK(failed == 0);
-  // Most are answered: a cluster that refuses everything holds its limits too.
-  CHECK(answered * 2 > requests);
+  // A cluster that refuses everything holds its limits too. Most of the others are above one.
+  CHECK(answered * 5 > requests * 2);
 }
 
 } // namespace

@@ -11,18 +11,19 @@ using namespace policy;
 
 namespace {
 
-config::tier_config tier(const std::string& name, std::vector<std::string> models) {
-  config::tier_config x;
-  x.name = name;
-  x.models = std::move(models);
-  x.max_retries = 1;
-  x.timeout = 2s;
-  return x;
-}
-
 /// Two groups that share models, a pool and a node, with some of all limits.
 topology_ptr draw_topology(timeline& time) {
   config::RouterConfig x;
+  // In some runs a hung call outlasts a failover.
+  const duration timeout = time.one_in(4) ? duration{9s} : duration{2s};
+  const auto tier = [timeout](const std::string& name, std::vector<std::string> models) {
+    config::tier_config t;
+    t.name = name;
+    t.models = std::move(models);
+    t.max_retries = 1;
+    t.timeout = timeout;
+    return t;
+  };
   for (const auto* name : {"m1", "m2", "m3"}) {
     auto& m = x.models[name];
     m.name = m.model = name;
@@ -82,6 +83,7 @@ world::world(std::uint64_t seed, bool keep_notes)
                                            [this](path_id model) { return upstream(model); }} {
   time_.keeps_notes = keep_notes;
   leases_ = time_.one_in(2);
+  long_calls_ = time_.one_in(4);
   net_.most_delay = time_.one_in(3) ? duration{30ms} : duration{3ms};
   const auto count = time_.one_in(3) ? 5 : 3;
   for (int i = 0; i < count; ++i)
@@ -108,6 +110,7 @@ std::string world::any_of(const std::vector<std::string>& names) {
 upstream_reply world::upstream(path_id model) {
   upstream_reply x;
   x.takes = time_.draw(5ms, 400ms);
+  if (long_calls_ && time_.one_in(10)) x.takes = time_.draw(1s, 9s);
   if (time_.one_in(40)) x.takes = 1h; // It hangs.
   const auto sick = sick_.find(model);
   const bool bad = sick != sick_.end() && time_.now() < sick->second;

@@ -56,6 +56,7 @@ private:
   std::map<std::string, std::uint64_t> epochs_;
   std::map<std::string, std::set<policy::path_id>> lives_;
   bool leases_ = false, in_peace_ = false;
+  bool long_calls_ = false; // Some last for seconds.
   std::vector<std::shared_ptr<patron>> requests_;
   std::map<policy::path_id, time_point> sick_; ///< Upstreams that fail until then.
 };
