@@ -22,9 +22,17 @@ hierarchy::~hierarchy() {
 
 hierarchy::token hierarchy::ask(const policy::ask_admission& x,
                                 std::function<void(policy::admission_answer)> then) {
-  auto msg = to_message(x);
   const auto id = impl_->next_token();
   const auto since = impl_->now();
+  // Whatever is granted now would only be given back.
+  if (impl_->clustered && !impl_->where->may_act(since)) {
+    policy::admission_answer none;
+    none.why = policy::refusal::unavailable;
+    none.by = x.route.front();
+    then(std::move(none));
+    return id;
+  }
+  auto msg = to_message(x);
   if (impl_->clustered)
     if (auto reply = impl_->leases->pass(msg, since)) {
       impl_->begin(x, since, to_answer(std::move(*reply)), then);
