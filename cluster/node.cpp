@@ -270,6 +270,13 @@ node_status node::status() const {
           r.part.of};
 }
 
+policy::duration node::failover_patience() const {
+  using namespace std::chrono_literals;
+  const auto& x = impl_->settings;
+  if (x.membership == config::membership_kind::by_seeds) return 8s;
+  return std::chrono::seconds{x.etcd.lease_ttl} + 5s;
+}
+
 std::string node::owner(policy::path_id actor) const {
   return impl_->map->owner(actor);
 }

@@ -65,6 +65,9 @@ public:
   /// Ends what start() began. Nothing is called after it.
   void stop();
   [[nodiscard]] node_status status() const;
+  /// How long whoever needs an actor of a lost node should wait for it to live elsewhere: some
+  /// seconds more than that takes.
+  [[nodiscard]] policy::duration failover_patience() const;
   /// Which node owns an actor; empty: nobody now.
   [[nodiscard]] std::string owner(policy::path_id actor) const;
 

@@ -13,6 +13,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <future>
 #include <map>
@@ -95,11 +96,13 @@ private:
     messages::member to;
     messages::placement_handed what;
   };
-  struct stock { ///< What a gateway has told of itself.
-    time_point heard{};
+  struct stock {        ///< What a gateway has told of itself.
+    time_point heard{}; ///< Its last inventory.
     std::map<policy::path_id, std::vector<std::uint64_t>> holds;
+    time_point noted{}; ///< Its last ceilings.
     std::vector<messages::actor_ceiling> ceilings;
     std::uint64_t number = 0; ///< Of the ceilings.
+    [[nodiscard]] time_point last() const { return std::max(heard, noted); }
   };
 
   // office.cpp: the way to others, and the core's messages.

@@ -55,7 +55,7 @@ void office_state::reconcile() {
   const auto& inside = setup_.tree->inside();
   inside.leases->reconcile(inside.held->inventory(), now() - on_its_way, now());
   const auto local = setup_.tree->inside().where->all_local();
-  std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.heard > 1h; });
+  std::erase_if(stocks_, [&](const auto& x) { return now() - x.second.last() > 1h; });
   std::vector<std::uint32_t> present;
   for (const auto& m : core_->current().members)
     present.push_back(m.tag);
@@ -92,7 +92,7 @@ void office_state::take_ceilings(const messages::ceilings& x) {
   // One that is out is told nothing: what we knew of it by then, its heir counts.
   if (!is_in(core_->current(), x.from)) return;
   auto& s = stocks_[x.from.tag];
-  s.heard = now();
+  s.noted = now();
   if (x.number >= s.number) {
     s.number = x.number;
     s.ceilings = x.of;
@@ -144,7 +144,7 @@ void office_state::add_lost(messages::tell_holdings& to) const {
   for (const auto& [tag, s] : stocks_) {
     const bool in = std::any_of(members.begin(), members.end(),
                                 [tag = tag](const auto& m) { return m.tag == tag; });
-    if (in || now() - s.heard > longest_attempt_ + until_noticed) continue;
+    if (in || now() - s.last() > longest_attempt_ + until_noticed) continue;
     messages::lost_gateway l{tag, s.number, {}};
     for (const auto& c : s.ceilings)
       if (const auto* spec = topology_->find(c.actor); spec != nullptr && spec->place == to.key)

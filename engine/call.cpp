@@ -187,8 +187,7 @@ void call::flush() {
 /// In a cluster an actor may be on its way to another node, or its node may be lost and not yet
 /// replaced: what was taken is given back, and the question put again for a while.
 asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
-  constexpr policy::duration patience = std::chrono::seconds{8};
-  const auto limit = std::min(deadline_, clock::now() + patience);
+  const auto limit = std::min(deadline_, clock::now() + router_.patience());
   for (auto pause = std::chrono::milliseconds{20};;) {
     auto answer = co_await ask_once(x);
     const bool again =

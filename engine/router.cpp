@@ -54,6 +54,10 @@ router::router(config::router_config_ptr config, loader load, actor_home where)
   if (ledger_) ledger_->watch([this](const auto& keys) { take_keys(keys); });
 }
 
+policy::duration router::patience() const {
+  return node_ ? node_->failover_patience() : policy::duration::zero();
+}
+
 void router::observe(const config::RouterConfig& by) {
   traces_.configure(by.traces);
   access_log_.configure(by.logs.access);

@@ -77,6 +77,8 @@ public:
   void reload_apart(std::function<void(reload_result)> then);
 
   [[nodiscard]] actors::hierarchy& hierarchy() { return *hierarchy_; }
+  /// How long a request waits for an actor that lives nowhere, because its node was lost.
+  [[nodiscard]] policy::duration patience() const;
   /// Null: no cluster.
   [[nodiscard]] cluster::node* node() { return node_.get(); }
   [[nodiscard]] record_ring& records() { return records_; }

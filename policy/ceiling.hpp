@@ -42,8 +42,6 @@ public:
   void known() { floor_ = told_; }
   /// Those who knew may be gone.
   void forget() { floor_ = 0; }
-  /// Nothing is in use, and others need know nothing.
-  [[nodiscard]] bool idle() const { return wanted_ == 0 && told_ == 0; }
 
 private:
   std::int64_t limit_ = 0;

@@ -109,7 +109,7 @@ class Losses(Cluster):
         for i in range(300):
             nodes.turn(i).chat()
         self.assertLessEqual(most_in_any_window([h.at for h in u.hits], 60), limit)
-        nodes.idle()
+        nodes.idle(nodes.AFTER_A_LOSS)
 
     def test_calls_of_a_frozen_owner_count_until_they_have_ended(self):
         limit = 4
@@ -136,7 +136,7 @@ class Losses(Cluster):
         # As long as an attempt may last, and then they are free.
         self.assertTrue(client.until(lambda: nodes[others[0]].chat().status == 200, 20, 0.2))
         nodes.settle()
-        nodes.idle(16)
+        nodes.idle(nodes.AFTER_A_LOSS)
 
     def test_without_a_quorum_nothing_is_admitted_and_the_client_is_told(self):
         u = self.upstream(steps.ok())
@@ -173,7 +173,7 @@ class Losses(Cluster):
         nodes.forget(gateway)
         u.play(steps.ok())
         # Kept for as long as an attempt may last (10 s at least), then dropped.
-        nodes.idle(T + 16)
+        nodes.idle(nodes.AFTER_A_LOSS)
 
 
 if __name__ == "__main__":

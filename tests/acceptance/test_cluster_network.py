@@ -122,7 +122,7 @@ class Everything(Networked):
         self.assertLessEqual(len(late), len(quiet) / 1000, late)
         self.assertEqual(most(), self.limit)
         self.assertLessEqual(u.max_running, self.permits)
-        nodes.idle(20)
+        nodes.idle(nodes.AFTER_A_LOSS)
 
 
 class Cuts(Networked):
@@ -148,7 +148,7 @@ class Cuts(Networked):
         self.assertLess(reply.took, 12 + SLACK)
         nodes.heal()
         nodes.settle()
-        nodes.idle(20)
+        nodes.idle(nodes.AFTER_A_LOSS)
 
     def test_CLUSTER_3_a_link_that_is_cut_one_way_works_again_when_it_heals(self):
         limit = 100
@@ -176,7 +176,7 @@ class Cuts(Networked):
         for i in range(150):
             self.assertIn(nodes.turn(i).chat().status, (200, 429))
         self.assertLessEqual(most_in_any_window([h.at for h in u.hits if b"g" in h.body], 60), 2 * limit)
-        nodes.idle(20)
+        nodes.idle(nodes.AFTER_A_LOSS)
 
     def test_CLUSTER_6_after_a_split_there_is_again_one_truth(self):
         limit = 60
@@ -230,7 +230,7 @@ class Cuts(Networked):
             self.assertTrue(client.until(lambda n=name: nodes[n].chat("n").status in (200, 429), 5))
         client.at_once(100, lambda i: nodes.turn(i).chat())
         self.assertLessEqual(most_in_any_window([h.at for h in u.hits], 60), limit)
-        nodes.idle()
+        nodes.idle(nodes.AFTER_A_LOSS)
 
 
 if __name__ == "__main__":

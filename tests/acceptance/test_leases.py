@@ -166,7 +166,7 @@ class Losses(Lending):
         self.load(nodes, self.limit + 100, 0)
         self.assertLessEqual(most_in_any_window([h.at for h in u.hits], 60), self.limit)
         self.assertLessEqual(u.max_running, 8)
-        nodes.idle(20)
+        nodes.idle(nodes.AFTER_A_LOSS)
 
     def test_a_borrower_that_is_killed(self):
         self.lose(signal.SIGKILL, owner=False)

@@ -77,6 +77,10 @@ class Nodes:
         self.case.routers.remove(router)
         return router
 
+    # Longer than permits of a lost gateway are kept, where tiers have the shortest time: 10 s, and
+    # those that look for them come every 2 s.
+    AFTER_A_LOSS = 20.0
+
     def idle(self, seconds=8.0):
         """Until no actor holds a permit and nobody waits."""
         def held():
