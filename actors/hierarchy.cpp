@@ -84,8 +84,7 @@ void hierarchy::give_back(const policy::ask_admission& x, const policy::admissio
   auto all = x.route;
   for (const auto actor : answer.trail)
     if (std::find(all.begin(), all.end(), actor) == all.end()) all.push_back(actor);
-  for (const auto actor : all)
-    impl_->tell({actor, {x.hold, policy::outcome::neutral, true, -1, {}}, 0}, impl_->now());
+  impl_->give_back(x.hold, all);
 }
 
 hierarchy::token hierarchy::wait(const policy::wait_turn& x,

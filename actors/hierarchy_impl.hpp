@@ -285,23 +285,20 @@ public:
   void begin(const policy::ask_admission& asked, policy::time_point since,
              policy::admission_answer x,
              const std::function<void(policy::admission_answer)>& then) {
-    // Others may wait for this node no more: they count without it.
-    const auto fenced = [this, hold = asked.hold](policy::admission_answer& y, bool known) {
-      if (known && where->may_act(now())) return;
+    const auto refused = [this, hold = asked.hold](policy::admission_answer y) {
       give_back(hold, y.trail);
       y.why = policy::refusal::unavailable;
       y.trail.clear();
+      return y;
     };
     const auto at = now();
-    if (!where->may_act(at)) {
-      fenced(x, false);
-      return then(std::move(x));
-    }
+    // Others may wait for this node no more: they count without it.
+    if (!where->may_act(at)) return then(refused(std::move(x)));
     if (held->granted(asked, x.trail, at)) return then(std::move(x));
     const auto kept = std::make_shared<policy::admission_answer>(std::move(x));
-    held->when_known(asked.hold, kept->trail, since, [kept, fenced, then](bool known) {
-      fenced(*kept, known);
-      then(std::move(*kept));
+    held->when_known(asked.hold, kept->trail, since, [this, kept, refused, then](bool known) {
+      const bool may = known && where->may_act(now());
+      then(may ? std::move(*kept) : refused(std::move(*kept)));
     });
   }
 

@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr duration round =
-    250ms; // Told so often, if anything has changed; and again, if unanswered.
+// Told so often, if anything has changed; and again, if unanswered.
+constexpr duration round = 250ms;
 
 } // namespace
 

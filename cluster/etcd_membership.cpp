@@ -217,9 +217,7 @@ void etcd_membership::take_chain(const etcd_answer& x, time_point now) {
   }
   if (view_.epoch == 0) {
     // Not behind the view that took this process in: it may have owned something by it.
-    const auto takes_us_in = [this](const view& v) {
-      return std::find(v.members.begin(), v.members.end(), settings_.self) != v.members.end();
-    };
+    const auto takes_us_in = [this](const view& v) { return has_member(v, settings_.self); };
     later.erase(later.begin(), std::find_if(later.begin(), later.end(), takes_us_in));
     if (later.empty()) later.push_back(*head);
     adopt(later.front());

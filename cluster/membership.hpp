@@ -78,10 +78,7 @@ public:
   /// Views agreed since the last call, in order and without a gap, but for a first one.
   [[nodiscard]] virtual std::vector<messages::view> take_views() = 0;
   /// Whether this process is a member of the current view.
-  [[nodiscard]] bool is_member() const {
-    const auto* x = find_member(current(), settings().self.node);
-    return x != nullptr && *x == settings().self;
-  }
+  [[nodiscard]] bool is_member() const { return has_member(current(), settings().self); }
   /// Whether what these nodes know outlives the loss of any that may be lost together, itself among
   /// them. `nodes`: names of members.
   [[nodiscard]] virtual bool outlives(const std::set<std::string>& nodes) const = 0;

@@ -22,13 +22,13 @@ time_point office_state::now() const {
 void office_state::begin(caf::event_based_actor* self, office_setup setup) {
   self_ = self;
   setup_ = std::move(setup);
-  core_ = setup_.join(setup_.settings, [office = self_->address()] {
-    if (const auto to = caf::actor_cast<caf::actor>(office)) caf::anon_send(to, wake_atom::value);
-  });
-  setup_.tree->inside().held->set_wake([office = self_->address()] {
-    if (const auto to = caf::actor_cast<caf::actor>(office))
-      caf::anon_send(to, ceilings_atom::value);
-  });
+  const auto by = [office = self_->address()](auto what) {
+    return [office, what] {
+      if (const auto to = caf::actor_cast<caf::actor>(office)) caf::anon_send(to, what);
+    };
+  };
+  core_ = setup_.join(setup_.settings, by(wake_atom::value));
+  setup_.tree->inside().held->set_wake(by(ceilings_atom::value));
   tenures_.emplace(setup_.settings.self);
   setup_.map->set_self(setup_.settings.self);
   setup_.map->set_desk(setup_.settings.self.node, setup_.desk);

@@ -11,15 +11,6 @@ namespace echelon::cluster {
 using namespace std::chrono_literals;
 using policy::path_id;
 
-namespace {
-
-bool is_in(const messages::view& x, const messages::member& who) {
-  const auto* m = find_member(x, who.node);
-  return m != nullptr && *m == who;
-}
-
-} // namespace
-
 messages::actor_holdings& entry_of(std::vector<messages::actor_holdings>& list, path_id actor) {
   const auto i =
       std::find_if(list.begin(), list.end(), [&](const auto& a) { return a.actor == actor; });
@@ -90,7 +81,7 @@ void office_state::take_ceilings(const messages::ceilings& x) {
     return;
   }
   // One that is out is told nothing: what we knew of it by then, its heir counts.
-  if (!is_in(core_->current(), x.from)) return;
+  if (!has_member(core_->current(), x.from)) return;
   auto& s = stocks_[x.from.tag];
   s.noted = now();
   if (x.number >= s.number) {
@@ -106,7 +97,7 @@ void office_state::take_ceilings(const messages::ceilings& x) {
 
 void office_state::take_noted(const messages::ceilings_noted& x) {
   const auto own = stocks_.find(core_->settings().self.tag);
-  if (x.view != core_->current().id || !is_in(core_->current(), x.from) || own == stocks_.end()
+  if (x.view != core_->current().id || !has_member(core_->current(), x.from) || own == stocks_.end()
       || x.number != own->second.number)
     return;
   noted_by_.insert(x.from);
@@ -124,7 +115,7 @@ bool office_state::outlive(const std::set<messages::member>& members) const {
 
 /// In a new view: those that knew what we may hold may be gone, and those that came know nothing.
 void office_state::renew_known() {
-  const auto gone = [this](const auto& m) { return !is_in(core_->current(), m); };
+  const auto gone = [this](const auto& m) { return !has_member(core_->current(), m); };
   std::erase_if(noted_by_, gone);
   std::erase_if(known_by_, gone);
   // What was told and is not known binds us as well.

@@ -59,9 +59,7 @@ void office_state::take_view(const messages::view& x) {
   if (!in(x.before) || !in(x.members)) setup_.tree->inside().leases->drop_all(now());
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
-  std::erase_if(fenced_, [&](const auto& entry) {
-    return std::find(x.members.begin(), x.members.end(), entry.first) == x.members.end();
-  });
+  std::erase_if(fenced_, [&](const auto& entry) { return !has_member(x, entry.first); });
   const auto rebuilt_here = [this](const auto& entry) {
     const auto* t = tenures_->find(entry.first);
     return t != nullptr && t->owner && t->is == standing::rebuilding;
@@ -72,12 +70,9 @@ void office_state::take_view(const messages::view& x) {
   renew_known();
   settle();
   // Whatever is on its way to nodes that are out, or waits where nobody is any more, starts again.
-  const auto all_in = [&](const auto& list) {
-    return std::all_of(list.begin(), list.end(), [&](const auto& m) {
-      return std::find(x.members.begin(), x.members.end(), m) != x.members.end();
-    });
-  };
-  if (!all_in(x.before)) setup_.tree->expire(now());
+  const bool all_stay = std::all_of(x.before.begin(), x.before.end(),
+                                    [&](const auto& m) { return has_member(x, m); });
+  if (!all_stay) setup_.tree->expire(now());
   setup_.tree->wake_all();
   arrived();
 }

@@ -31,10 +31,9 @@ void office_state::scale_actors() {
 /// dropped by reconcile(), when an attempt cannot last any longer.
 void office_state::fill_with_unknown(rebuild& of, path_id key) const {
   const auto& v = core_->current();
-  const auto in = [&](const auto& m) {
-    return std::find(v.members.begin(), v.members.end(), m) != v.members.end();
-  };
-  if (std::all_of(v.before.begin(), v.before.end(), in)) return;
+  if (std::all_of(v.before.begin(), v.before.end(),
+                  [&](const auto& m) { return has_member(v, m); }))
+    return;
   for (const auto id : places_.at(key)) {
     const auto* spec = topology_->find(id);
     if (spec == nullptr || !spec->gate.concurrency) continue;

@@ -43,6 +43,10 @@ const messages::member* find_member(const messages::view& x, const std::string& 
   return i == x.members.end() ? nullptr : &*i;
 }
 
+bool has_member(const messages::view& x, const messages::member& who) {
+  return std::find(x.members.begin(), x.members.end(), who) != x.members.end();
+}
+
 bool excludes(const messages::view& next, const messages::member& x) {
   const auto in = [&](const auto& list) {
     return std::find(list.begin(), list.end(), x) != list.end();

@@ -21,6 +21,9 @@ namespace echelon::cluster {
 /// The member of this name, or null.
 [[nodiscard]] const messages::member* find_member(const messages::view& x, const std::string& node);
 
+/// Whether this very process is a member.
+[[nodiscard]] bool has_member(const messages::view& x, const messages::member& who);
+
 /// Whether a member of the view before is neither in this one nor left in good order.
 [[nodiscard]] bool excludes(const messages::view& next, const messages::member& x);
 

@@ -205,8 +205,7 @@ void quorum_membership::on(const messages::beat& x, time_point now) {
   ack.from = settings_.self;
   ack.id = view_.id;
   ack.sent_ns = x.sent_ns;
-  const auto* m = find_member(view_, x.from.node);
-  ack.counts = m != nullptr && *m == x.from && !withheld(x.from, now) && is_member();
+  ack.counts = has_member(view_, x.from) && !withheld(x.from, now) && is_member();
   if (ack.counts) counted_for_[x.from] = now;
   send(x.from.node, std::move(ack));
 }

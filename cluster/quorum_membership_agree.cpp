@@ -63,8 +63,8 @@ std::optional<view> quorum_membership::wanted(time_point now) const {
     }
     if (!enough(present)) return std::nullopt;
     for (const auto& [node, x] : peers_) {
-      const bool joins = find_member(view_, node) == nullptr || *find_member(view_, node) != x.who;
-      if (joins && is_alive(x.who, now) && !x.leaving && (x.epoch == 0 || x.origin == view_.origin))
+      if (!has_member(view_, x.who) && is_alive(x.who, now) && !x.leaving
+          && (x.epoch == 0 || x.origin == view_.origin))
         next.members.push_back(x.who);
     }
     // The one voter that there is may have started again: nobody else could take it in.
@@ -229,9 +229,7 @@ void quorum_membership::adopt(const view& x) {
   withheld_.clear();
   resizing_.reset();
   last_proposal_.reset();
-  std::erase_if(counted_for_, [&](const auto& entry) {
-    return std::find(x.members.begin(), x.members.end(), entry.first) == x.members.end();
-  });
+  std::erase_if(counted_for_, [&](const auto& entry) { return !has_member(x, entry.first); });
   std::string names;
   for (const auto& m : x.members)
     names += (names.empty() ? "" : ", ") + m.node;
