@@ -202,7 +202,7 @@ private:
     what.body["model"] = request.target;
     if (const auto error = engine::reading([&] { engine::check_chat_request(what.body); }))
       throw to_error({id, {}, 0, {}}, {*error, {}}, {}, {});
-    request.canonical.body = std::move(what.body);
+    request.canonical.tree = std::move(what.body);
     return {std::move(request), std::move(how)};
   }
 

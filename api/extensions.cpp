@@ -153,7 +153,7 @@ public:
       return x;
     }
     ProviderCall call;
-    auto body = request.body;
+    auto body = request.body();
     body["model"] = context.model.model;
     const auto& tier = context.parameters;
     if (tier.temperature && !providers::has(body, "temperature"))

@@ -23,8 +23,14 @@ using policy::clock;
 namespace {
 
 /// A guess at prompt plus answer in LLM tokens: four bytes a token, and the answer's ceiling.
-call_tokens estimate_tokens(const nlohmann::json& body) {
-  std::int64_t ceiling = 256;
+call_tokens estimate_tokens(const providers::canonical_request& of) {
+  constexpr std::int64_t usual = 256;
+  if (const auto& plain = of.plain) {
+    const auto bytes = static_cast<std::int64_t>(plain->messages_size);
+    return {std::max<std::int64_t>(1, bytes / 4), plain->most_answer.value_or(usual)};
+  }
+  const auto& body = of.body();
+  auto ceiling = usual;
   for (const char* key : {"max_completion_tokens", "max_tokens"}) {
     const auto i = body.find(key);
     if (i != body.end() && i->is_number_integer()) {
@@ -97,7 +103,7 @@ asio::awaitable<void> call::run() {
   terms.take_retry = [this, &budget](policy::time_point now) {
     return router_.retries().take(request_.target, budget, now);
   };
-  estimate_ = estimate_tokens(request_.canonical.body);
+  estimate_ = estimate_tokens(request_.canonical);
   terms.tokens = estimate_.all();
   if (router_.hierarchy().clustered())
     terms.next_hold = [this] { return router_.hierarchy().new_hold(); };

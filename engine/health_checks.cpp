@@ -28,7 +28,7 @@ using busy_members = std::shared_ptr<std::set<member_key>>;
 
 providers::canonical_request ping() {
   providers::canonical_request x;
-  x.body = {{"messages", {{{"role", "user"}, {"content", "ping"}}}}, {"max_tokens", 1}};
+  x.tree = {{"messages", {{{"role", "user"}, {"content", "ping"}}}}, {"max_tokens", 1}};
   return x;
 }
 

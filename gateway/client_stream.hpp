@@ -1,42 +1,28 @@
 /// The bytes of one client, plain or in TLS.
 #pragma once
 
+#include "providers/send_at_once.hpp"
+#include "providers/time_limit.hpp"
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
 namespace echelon::gateway {
 
-/// Cancels what a socket does when its time is up, again and again until another time is set. The
-/// time may be moved with every read and write: one timer waits on for an earlier time and looks
-/// again when it fires. Used on the socket's executor.
-class time_limit {
-public:
-  using clock = std::chrono::steady_clock;
-  /// `socket` must outlive this.
-  explicit time_limit(boost::asio::ip::tcp::socket& socket);
-  ~time_limit();
-  time_limit(const time_limit&) = delete;
-  time_limit& operator=(const time_limit&) = delete;
-
-  void set(clock::time_point when); ///< max(): never.
-  [[nodiscard]] bool passed() const;
-
-private:
-  struct state;
-  std::shared_ptr<state> state_;
-};
-
 /// An AsyncReadStream and AsyncWriteStream with a time limit. A context means TLS: handshake()
 /// comes first. It keeps the context it began with.
 class client_stream {
 public:
+  using clock = providers::time_limit::clock;
   using context_ptr = std::shared_ptr<boost::asio::ssl::context>;
   using executor_type = boost::asio::ip::tcp::socket::executor_type;
 
@@ -49,10 +35,8 @@ public:
   boost::asio::ip::tcp::socket& socket() { return socket_; }
   [[nodiscard]] bool encrypted() const { return tls_ != nullptr; }
   /// From then on whatever is read or written is cancelled, until another limit is set.
-  void expires_after(std::chrono::nanoseconds limit) {
-    limit_.set(time_limit::clock::now() + limit);
-  }
-  void expires_never() { limit_.set(time_limit::clock::time_point::max()); }
+  void expires_after(std::chrono::nanoseconds limit) { limit_.set(clock::now() + limit); }
+  void expires_never() { limit_.set(clock::time_point::max()); }
   /// The time that was set last is up.
   [[nodiscard]] bool expired() const { return limit_.passed(); }
   /// Without a farewell.
@@ -65,6 +49,12 @@ public:
   boost::asio::awaitable<void> handshake();
   /// Tells the client that no more comes; it may still send. At most one second.
   boost::asio::awaitable<void> end_output();
+
+  /// As providers::send_at_once(); false in TLS.
+  template <std::size_t N>
+  bool send_at_once(std::array<boost::asio::const_buffer, N>& parts) {
+    return !tls_ && providers::send_at_once(socket_, parts);
+  }
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& to, Token&& token) {
@@ -93,7 +83,7 @@ public:
 private:
   using tls_stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>;
   boost::asio::ip::tcp::socket socket_;
-  time_limit limit_;
+  providers::time_limit limit_;
   context_ptr context_;
   std::unique_ptr<tls_stream> tls_;
 };

@@ -36,6 +36,14 @@ std::string head(const connection& to, int status, const header_fields& headers)
   return text;
 }
 
+/// All of it; only what the kernel does not take at once needs a time limit.
+asio::awaitable<void> send(connection& to, std::array<asio::const_buffer, 2> parts) {
+  if (to.stream.send_at_once(parts)) co_return;
+  to.stream.expires_after(to.write_limit);
+  co_await asio::async_write(to.stream, parts, asio::use_awaitable);
+  to.stream.expires_never();
+}
+
 std::string frame(const connection& to, std::string data) {
   if (!to.chunked || data.empty()) return data;
   return fmt::format("{:x}\r\n", data.size()) + data + "\r\n";
@@ -53,10 +61,8 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   if (to.on_status) to.on_status();
   if (to.bodiless) body = {};
   to.sent += body.size();
-  to.stream.expires_after(to.write_limit);
   const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};
-  co_await asio::async_write(to.stream, parts, asio::use_awaitable);
-  to.stream.expires_never();
+  co_await send(to, parts);
 }
 
 asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
@@ -73,18 +79,16 @@ asio::awaitable<void> begin_stream(connection& to, const header_fields& headers,
   to.head_sent = true;
   to.status = 200;
   if (to.on_status) to.on_status();
-  to.stream.expires_after(to.write_limit);
-  co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
-  to.stream.expires_never();
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::const_buffer{}};
+  co_await send(to, parts);
 }
 
 asio::awaitable<void> write_events(connection& to, std::string events) {
   if (events.empty()) co_return;
   to.sent += events.size();
   const auto text = frame(to, std::move(events));
-  to.stream.expires_after(to.write_limit);
-  co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
-  to.stream.expires_never();
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::const_buffer{}};
+  co_await send(to, parts);
 }
 
 asio::awaitable<void> end_stream(connection& to, std::string last) {
@@ -92,9 +96,8 @@ asio::awaitable<void> end_stream(connection& to, std::string last) {
   auto text = frame(to, std::move(last));
   if (to.chunked) text += "0\r\n\r\n";
   if (text.empty()) co_return;
-  to.stream.expires_after(to.write_limit);
-  co_await asio::async_write(to.stream, asio::buffer(text), asio::use_awaitable);
-  to.stream.expires_never();
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::const_buffer{}};
+  co_await send(to, parts);
 }
 
 } // namespace echelon::gateway

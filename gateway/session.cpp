@@ -71,8 +71,8 @@ std::optional<api_error> refuse_head(const config::auth_config& auth, const http
 
 /// What is asked, word by word.
 nlohmann::json prompt_of(const providers::canonical_request& x) {
-  const auto& messages = providers::member(x.body, "messages");
-  return messages.is_null() ? providers::member(x.body, "input") : messages;
+  const auto& messages = providers::member(x.body(), "messages");
+  return messages.is_null() ? providers::member(x.body(), "input") : messages;
 }
 
 /// A request that front_load has let in.

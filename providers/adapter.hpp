@@ -3,6 +3,7 @@
 
 #include "config/router_config.hpp"
 #include "policy/failure.hpp"
+#include "providers/plain_chat.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -47,13 +48,18 @@ struct native_request {
 /// in `messages[].reasoning_content` and `messages[].thinking_blocks` (Anthropic's block form).
 struct canonical_request {
   operation op = operation::chat;
-  nlohmann::json body;
+  mutable nlohmann::json tree; ///< Null: body() makes it of `text` when it is first asked for.
   bool stream = false;
   std::optional<native_request> native = std::nullopt;
-  /// `body` as the client wrote it, in OpenAI's form, each name once in an object; empty: there is
-  /// no such text. Then what goes on in OpenAI's form, and answers that come in it, need not be
+  /// The body as the client wrote it, in OpenAI's form, each name once in an object; empty: there
+  /// is no such text. Then what goes on in OpenAI's form, and answers that come in it, need not be
   /// written anew.
   std::string text{};
+  /// What `text` says, where that was read without a tree.
+  std::optional<plain_chat> plain = std::nullopt;
+
+  /// Not from two threads at once.
+  [[nodiscard]] const nlohmann::json& body() const;
 };
 
 struct token_usage {

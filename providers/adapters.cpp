@@ -1,6 +1,7 @@
 #include "providers/anthropic.hpp"
 #include "providers/chunks.hpp"
 #include "providers/gemini.hpp"
+#include "providers/json_read.hpp"
 #include "providers/openai.hpp"
 
 namespace echelon::providers {
@@ -23,6 +24,11 @@ const adapter& adapter_for(const config::provider_config& provider) {
   // The simulator knows nothing of a host's wire format: it is asked in OpenAI's.
   if (provider.adapter && !provider.simulate) return *provider.adapter;
   return adapter_for(provider.kind);
+}
+
+const nlohmann::json& canonical_request::body() const {
+  if (tree.is_null() && !text.empty()) tree = parse_json(text);
+  return tree;
 }
 
 namespace {

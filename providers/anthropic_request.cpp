@@ -29,7 +29,7 @@ class request_builder {
 public:
   request_builder(const canonical_request& request, const attempt_context& context,
                   std::vector<std::string>& dropped)
-      : request_(request), body_(request.body), context_(context), dropped_(dropped),
+      : request_(request), body_(request.body()), context_(context), dropped_(dropped),
         native_(request.native ? request.native->body : none_) {}
 
   json build() {
@@ -261,7 +261,7 @@ built_request anthropic_adapter::build(const canonical_request& request,
   try {
     if (request.op == operation::embeddings)
       throw no_form_for("model", "Anthropic has no embeddings.");
-    if (!request.body.is_object()) throw wrong_field("", "The body must be a JSON object.");
+    if (!request.body().is_object()) throw wrong_field("", "The body must be a JSON object.");
     const auto body = request_builder{request, context, result.dropped}.build();
     header_list headers{{"anthropic-version", "2023-06-01"}};
     if (!context.api_key.empty()) headers.emplace_back("x-api-key", context.api_key);

@@ -82,7 +82,7 @@ json vector_of(const json& values, bool base64) {
 }
 
 plain_reply read_vectors(const canonical_request& request, const json& value) {
-  const bool base64 = text_of(request.body, "encoding_format") == "base64";
+  const bool base64 = text_of(request.body(), "encoding_format") == "base64";
   const auto tokens = count_of(member(value, "usageMetadata"), "promptTokenCount").value_or(0);
   json data = json::array();
   if (const auto& embeddings = member(value, "embeddings"); embeddings.is_array())
@@ -92,7 +92,7 @@ plain_reply read_vectors(const canonical_request& request, const json& value) {
                       {"embedding", vector_of(member(embedding, "values"), base64)}});
   auto reply = read_embeddings({{"object", "list"},
                                 {"data", std::move(data)},
-                                {"model", text_of(request.body, "model")},
+                                {"model", text_of(request.body(), "model")},
                                 {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
   // Most models count no tokens of embeddings: what was estimated stays then.
   if (tokens == 0) reply.usage.reset();

@@ -200,12 +200,12 @@ built_request gemini_adapter::build(const canonical_request& request,
                                     const attempt_context& context) const {
   built_request result;
   try {
-    if (!request.body.is_object()) throw wrong_field("", "The body must be a JSON object.");
+    if (!request.body().is_object()) throw wrong_field("", "The body must be a JSON object.");
     const auto model = model_path(context.model.model);
     const bool chat = request.op == operation::chat;
     const bool stream = chat && request.stream;
-    const auto body = chat ? request_builder{request.body, context, result.dropped}.build()
-                           : embeddings_body(request.body, model, result.dropped);
+    const auto body = chat ? request_builder{request.body(), context, result.dropped}.build()
+                           : embeddings_body(request.body(), model, result.dropped);
     const char* method = stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
     if (!chat) method = ":batchEmbedContents";
     header_list auth;

@@ -1,6 +1,7 @@
 #include "providers/http_transport_connection.hpp"
 
 #include "providers/http_transport_shortage.hpp"
+#include "providers/send_at_once.hpp"
 #include "providers/transport.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -80,11 +81,13 @@ asio::awaitable<std::size_t> http_connection::read_some(asio::mutable_buffer int
 
 asio::awaitable<void> http_connection::write(std::array<asio::const_buffer, 2> bytes,
                                              error_code& ec) {
-  if (auto* tls = std::get_if<tls_stream>(&stream_))
+  if (auto* tls = std::get_if<tls_stream>(&stream_)) {
     co_await asio::async_write(*tls, bytes, asio::redirect_error(asio::use_awaitable, ec));
-  else
-    co_await asio::async_write(std::get<socket_type>(stream_), bytes,
-                               asio::redirect_error(asio::use_awaitable, ec));
+    co_return;
+  }
+  auto& plain = std::get<socket_type>(stream_);
+  if (!send_at_once(plain, bytes))
+    co_await asio::async_write(plain, bytes, asio::redirect_error(asio::use_awaitable, ec));
 }
 
 void http_connection::close() {

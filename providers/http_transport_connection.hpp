@@ -2,6 +2,7 @@
 #pragma once
 
 #include "providers/http_transport_origin.hpp"
+#include "providers/time_limit.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -36,6 +37,8 @@ public:
   boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer into, error_code& ec);
   boost::asio::awaitable<void> write(std::array<boost::asio::const_buffer, 2> bytes,
                                      error_code& ec);
+  /// What is under way then, and what comes after it, ends as cancelled; max(): never.
+  void expires_at(std::chrono::steady_clock::time_point t) { limit_.set(t); }
   void close();
   [[nodiscard]] std::chrono::steady_clock::time_point born() const { return born_; }
   /// Plain only: gives the socket away, as bytes are in neither direction under way.
@@ -50,6 +53,7 @@ private:
   std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
   std::shared_ptr<boost::asio::ssl::context> context_;
   std::variant<socket_type, tls_stream> stream_;
+  time_limit limit_{socket()};
 };
 
 } // namespace echelon::providers

@@ -29,6 +29,8 @@ asio::awaitable<void> http_exchange_state::connect() {
   connection_.reset();
   buffer_.clear();
   connect_expired_ = false;
+  timer_.emplace(pool_->executor());
+  arm();
   if (!connect_timer_) connect_timer_.emplace(pool_->executor());
   connect_timer_->expires_after(connect_timeout_);
   connect_timer_->async_wait([weak = weak_from_this()](const error_code& ec) {
@@ -66,6 +68,8 @@ asio::awaitable<void> http_exchange_state::connect() {
     check();
   }
   connect_timer_->cancel();
+  timer_.reset();
+  connection_->expires_at(deadline_);
 }
 
 asio::awaitable<http_exchange_state::error_code>

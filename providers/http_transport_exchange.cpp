@@ -28,8 +28,7 @@ std::string told(const boost::system::error_code& ec) {
 
 http_exchange_state::http_exchange_state(std::shared_ptr<http_pool> pool,
                                          const config::provider_config& provider)
-    : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout),
-      timer_(pool_->executor()) {
+    : pool_(std::move(pool)), connect_timeout_(provider.connect_timeout) {
   try {
     origin_ = pool_->origin(provider);
   } catch (const transport_error& error) {
@@ -54,31 +53,27 @@ void http_exchange_state::check() {
 void http_exchange_state::abort(reason why) {
   if (aborted_) return;
   aborted_ = why;
-  timer_.cancel();
+  if (timer_) timer_->cancel();
   if (connect_timer_) connect_timer_->cancel();
   if (connecting_) connecting_->abort();
   if (connection_) connection_->close();
 }
 
 void http_exchange_state::expires_at(std::chrono::steady_clock::time_point t) {
-  const bool sooner = t < deadline_;
   deadline_ = t;
-  // A timer that is armed for an earlier time looks again when it fires.
-  if (!armed_ || sooner) arm(t);
+  if (timer_)
+    arm();
+  else if (connection_)
+    connection_->expires_at(t);
 }
 
-void http_exchange_state::arm(std::chrono::steady_clock::time_point t) {
-  if (aborted_ || t == std::chrono::steady_clock::time_point::max()) return;
-  armed_ = true;
-  timer_.expires_at(t);
-  timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
+void http_exchange_state::arm() {
+  if (aborted_) return;
+  timer_->expires_at(deadline_);
+  timer_->async_wait([weak = weak_from_this()](const error_code& ec) {
     const auto self = weak.lock();
-    if (!self || ec) return;
-    self->armed_ = false;
-    if (self->deadline_ <= std::chrono::steady_clock::now())
+    if (self && !ec && self->deadline_ <= std::chrono::steady_clock::now())
       self->abort(reason::timeout);
-    else
-      self->arm(self->deadline_);
   });
 }
 
@@ -89,7 +84,10 @@ asio::awaitable<response_head> http_exchange_state::start(std::shared_ptr<http_e
   const auto head = request_head(self->origin_, request);
   self->connection_ = self->pool_->take(self->origin_);
   self->reused_ = self->connection_ != nullptr;
-  if (!self->reused_) co_await self->connect();
+  if (self->reused_)
+    self->connection_->expires_at(self->deadline_);
+  else
+    co_await self->connect();
   auto outcome = co_await self->send_and_read_head(head, request.body);
   if (outcome == attempt::died_silently) {
     // A kept-alive connection may die of idleness just as it is used: that is no answer.
@@ -218,7 +216,7 @@ asio::awaitable<std::string> http_exchange_state::read_encoded() {
 void http_exchange_state::release() {
   const bool keep = parser_->keep_alive() && buffer_.size() == 0 && !aborted_;
   ended_ = true;
-  timer_.cancel();
+  connection_->expires_at(std::chrono::steady_clock::time_point::max());
   if (keep) pool_->give(origin_, std::move(connection_));
   connection_.reset();
 }

@@ -52,7 +52,7 @@ private:
   boost::asio::awaitable<std::string> read_encoded();
   response_head take_head();
   void release();
-  void arm(std::chrono::steady_clock::time_point t);
+  void arm();
   /// Throws if the exchange was aborted or its time is over.
   void check();
   [[noreturn]] void fail(std::string text, reason of = reason::network);
@@ -61,10 +61,9 @@ private:
   http_origin origin_;
   std::chrono::nanoseconds connect_timeout_;
   std::optional<std::string> bad_url_; ///< Told by start().
-  boost::asio::steady_timer timer_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
-  bool armed_ = false;
-  std::optional<boost::asio::steady_timer> connect_timer_; ///< Of a fresh connection.
+  /// While it connects: for the deadline, which then is the connection's, and for the connecting.
+  std::optional<boost::asio::steady_timer> timer_, connect_timer_;
   bool connect_expired_ = false;
   std::optional<reason> aborted_;
 

@@ -10,6 +10,7 @@
 namespace echelon::providers {
 
 namespace beast = boost::beast;
+namespace http = beast::http;
 
 namespace {
 
@@ -51,11 +52,19 @@ bool is_ours(std::string_view name) {
   return is_among(names, name);
 }
 
-bool is_hop_by_hop(std::string_view name) {
-  static constexpr std::string_view names[]{
-      "connection",          "keep-alive", "proxy-authenticate", "te",     "proxy-connection",
-      "proxy-authorization", "trailer",    "transfer-encoding",  "upgrade"};
-  return is_among(names, name);
+bool is_hop_by_hop(http::field name) {
+  switch (name) {
+  case http::field::connection:
+  case http::field::keep_alive:
+  case http::field::proxy_authenticate:
+  case http::field::te:
+  case http::field::proxy_connection:
+  case http::field::proxy_authorization:
+  case http::field::trailer:
+  case http::field::transfer_encoding:
+  case http::field::upgrade: return true;
+  default: return false;
+  }
 }
 
 } // namespace
@@ -99,8 +108,8 @@ response_head http_exchange_state::take_head() {
   std::string coding;
   std::string named; // By Connection: these fields belong to this hop too.
   for (const auto& field : message) {
-    const bool is_coding = beast::iequals(field.name_string(), "content-encoding");
-    if (!is_coding && !beast::iequals(field.name_string(), "connection")) continue;
+    const bool is_coding = field.name() == http::field::content_encoding;
+    if (!is_coding && field.name() != http::field::connection) continue;
     auto& list = is_coding ? coding : named;
     list += (list.empty() ? "" : ", ") + std::string{field.value()};
   }
@@ -108,12 +117,14 @@ response_head http_exchange_state::take_head() {
   decoder_.emplace(coding);
   // Mostly it names what is of this hop anyway.
   if (beast::iequals(named, "keep-alive") || beast::iequals(named, "close")) named.clear();
-  beast::http::token_list hop{named};
+  http::token_list hop{named};
+  out.headers.reserve(8);
   for (const auto& field : message) {
+    if (is_hop_by_hop(field.name())) continue;
     auto name = std::string{field.name_string()};
-    if (is_hop_by_hop(name) || (!named.empty() && hop.exists(name))) continue;
-    const bool framing =
-        beast::iequals(name, "content-encoding") || beast::iequals(name, "content-length");
+    if (!named.empty() && hop.exists(name)) continue;
+    const bool framing = field.name() == http::field::content_encoding
+                         || field.name() == http::field::content_length;
     if (framing && !decoder_->plain()) continue;
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
       return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -84,12 +84,26 @@ bool usable(json& choices) {
   return true;
 }
 
+/// As missing_members().
+std::optional<std::string> missing_in(const plain_chat& x, const attempt_context& context) {
+  const auto& parameters = context.parameters;
+  if (context.model.thinking == "effort" || parameters.response_format == "json"
+      || (parameters.temperature && !x.temperature_said))
+    return std::nullopt;
+  if (!x.stream)
+    return x.options_said || x.stream_said ? std::nullopt : std::optional{std::string{}};
+  if (x.include_usage) return std::string{};
+  return x.options_said ? std::nullopt
+                        : std::optional<std::string>{R"("stream_options":{"include_usage":true})"};
+}
+
 /// What the client's own text lacks or must change is nothing but the model and these members;
 /// nothing if more is to be done, see fill(), strip_extensions() and fill_stream().
 std::optional<std::string> missing_members(const canonical_request& request,
                                            const attempt_context& context) {
-  const auto& body = request.body;
   const auto& parameters = context.parameters;
+  if (request.plain) return missing_in(*request.plain, context);
+  const auto& body = request.body();
   if (request.native || context.model.thinking == "effort" || body.contains("thinking"))
     return std::nullopt;
   const bool keep_extra_content = contains_text(context.provider.base_url, "googleapis");
@@ -120,12 +134,15 @@ std::optional<std::string> verbatim(const canonical_request& request,
                                     const attempt_context& context) {
   if (request.text.empty() || request.op != operation::chat) return std::nullopt;
   const auto more = missing_members(request, context);
-  return more ? with_model(request.text, context.model.model, *more) : std::nullopt;
+  if (!more) return std::nullopt;
+  if (const auto& plain = request.plain)
+    return with_model(request.text, plain->model_at, plain->model_size, context.model.model, *more);
+  return with_model(request.text, context.model.model, *more);
 }
 
 std::string written(const canonical_request& request, const attempt_context& context,
                     std::vector<std::string>& dropped) {
-  auto body = request.body;
+  auto body = request.body();
   if (!body.is_object()) throw wrong_field("", "The body must be a JSON object.");
   body["model"] = context.model.model;
   if (request.op == operation::chat) {

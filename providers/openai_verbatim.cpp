@@ -111,20 +111,25 @@ bool positive(const dom::element& x) {
 
 } // namespace
 
+std::optional<std::string> with_model(std::string_view text, std::size_t at, std::size_t size,
+                                      std::string_view model, std::string_view more) {
+  const auto end = text.rfind('}');
+  if (end == std::string_view::npos || end < at + size) return std::nullopt;
+  const auto name = write_json(model);
+  std::string out;
+  out.reserve(text.size() + name.size() + more.size() + 1);
+  out.append(text.substr(0, at)).append(name).append(text.substr(at + size, end - at - size));
+  if (!more.empty()) out.append(",").append(more);
+  return out.append(text.substr(end));
+}
+
 std::optional<std::string> with_model(std::string_view text, std::string_view model,
                                       std::string_view more) {
   if (text.size() > most) return std::nullopt;
   const simdjson::padded_string padded{text};
   const auto place = place_of_model(padded);
-  const auto end = text.rfind('}');
-  if (!place || end == std::string_view::npos || end < place->at) return std::nullopt;
-  const auto name = write_json(model);
-  std::string out;
-  out.reserve(text.size() + name.size() + more.size() + 1);
-  out.append(text.substr(0, place->at)).append(name);
-  out.append(text.substr(place->at + place->size, end - place->at - place->size));
-  if (!more.empty()) out.append(",").append(more);
-  return out.append(text.substr(end));
+  if (!place) return std::nullopt;
+  return with_model(text, place->at, place->size, model, more);
 }
 
 std::optional<plain_reply> verbatim_completion(std::string_view text) {

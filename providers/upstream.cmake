@@ -22,5 +22,6 @@ target_sources(echelon_upstream PRIVATE
   simulator/script_yaml.cpp
   simulator/server.cpp
   simulator/session.cpp
-  simulator/transport.cpp)
+  simulator/transport.cpp
+  time_limit.cpp)
 target_link_libraries(echelon_upstream PRIVATE yaml-cpp)

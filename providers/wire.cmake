@@ -19,6 +19,7 @@ target_sources(echelon_wire PRIVATE
   openai.cpp
   openai_stream.cpp
   openai_verbatim.cpp
+  plain_chat.cpp
   request_parts.cpp
   retry_after.cpp
   sealed_signature.cpp

@@ -1,12 +1,13 @@
 #include "cli/bench/worker.hpp"
 
 #include "cli/bench/stream_reader.hpp"
+#include "providers/send_at_once.hpp"
 
+#include <boost/asio/connect.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/error.hpp>
-#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/error.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -15,8 +16,7 @@
 namespace echelon::cli {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
+namespace http = boost::beast::http;
 using boost::system::error_code;
 using clock = course::clock;
 
@@ -56,6 +56,7 @@ asio::awaitable<void> worker::run() {
       x.timed_out = true;
     } else {
       co_await exchange(x);
+      limit_.set(clock::time_point::max());
     }
     x.ended = clock::now();
     of_.result.add(x);
@@ -86,24 +87,25 @@ asio::awaitable<bool> worker::wait_for_turn(outcome& x) {
 }
 
 asio::awaitable<void> worker::exchange(outcome& x) {
-  stream_.expires_at(x.due + of_.load.timeout);
+  limit_.set(x.due + of_.load.timeout);
   for (;;) {
-    const bool reused = stream_.socket().is_open();
+    const bool reused = socket_.is_open();
     if (!reused) {
       const bool connected = co_await connect(x);
       if (!connected) co_return;
     }
     error_code error;
-    co_await asio::async_write(stream_, asio::buffer(of_.load.request),
-                               asio::redirect_error(asio::use_awaitable, error));
+    std::array<asio::const_buffer, 1> request{asio::buffer(of_.load.request)};
+    if (!providers::send_at_once(socket_, request))
+      co_await asio::async_write(socket_, request,
+                                 asio::redirect_error(asio::use_awaitable, error));
     parser reply;
     reply.body_limit(boost::none);
-    if (!error)
-      co_await http::async_read_header(stream_, buffer_, reply,
-                                       asio::redirect_error(asio::use_awaitable, error));
+    while (!error && !reply.is_header_done())
+      co_await advance(reply, error);
     if (error) {
       // A kept connection may be closed by the other side just when it is used again.
-      const bool again = reused && error != beast::error::timeout && !reply.got_some();
+      const bool again = reused && !limit_.passed() && !reply.got_some();
       if (!again) fail(x, "no answer", error);
       close();
       if (!again) co_return;
@@ -118,14 +120,32 @@ asio::awaitable<void> worker::exchange(outcome& x) {
 
 asio::awaitable<bool> worker::connect(outcome& x) {
   error_code error;
-  co_await stream_.async_connect(of_.where, asio::redirect_error(asio::use_awaitable, error));
+  co_await asio::async_connect(socket_, of_.where,
+                               asio::redirect_error(asio::use_awaitable, error));
   if (error) {
     fail(x, "no connection", error);
     close();
     co_return false;
   }
-  stream_.socket().set_option(asio::ip::tcp::no_delay{true}, error);
+  socket_.set_option(asio::ip::tcp::no_delay{true}, error);
   co_return true;
+}
+
+asio::awaitable<void> worker::advance(parser& reply, error_code& error) {
+  if (buffer_.size() > 0) {
+    buffer_.consume(reply.put(buffer_.data(), error));
+    if (error != http::error::need_more) co_return;
+    error = {};
+  }
+  const auto n = co_await socket_.async_read_some(buffer_.prepare(16384),
+                                                  asio::redirect_error(asio::use_awaitable, error));
+  buffer_.commit(n);
+  if (error != asio::error::eof) co_return;
+  error = {};
+  if (reply.got_some())
+    reply.put_eof(error);
+  else
+    error = http::error::end_of_stream;
 }
 
 asio::awaitable<void> worker::read_body(parser& from, outcome& x) {
@@ -137,8 +157,7 @@ asio::awaitable<void> worker::read_body(parser& from, outcome& x) {
     from.get().body().data = chunk.data();
     from.get().body().size = chunk.size();
     error_code error;
-    co_await http::async_read_some(stream_, buffer_, from,
-                                   asio::redirect_error(asio::use_awaitable, error));
+    co_await advance(from, error);
     const std::string_view piece{chunk.data(), chunk.size() - from.get().body().size};
     if (streamed)
       reader.feed(piece, clock::now());
@@ -164,14 +183,14 @@ asio::awaitable<void> worker::read_body(parser& from, outcome& x) {
 }
 
 void worker::fail(outcome& x, const char* kind, const error_code& why) {
-  x.timed_out = why == beast::error::timeout;
+  x.timed_out = limit_.passed();
   x.failure = x.timed_out ? "timeout" : kind;
   x.text = x.timed_out ? "no whole answer in time" : why.message();
 }
 
 void worker::close() {
   error_code ignored;
-  stream_.socket().close(ignored);
+  socket_.close(ignored);
   buffer_.clear();
 }
 

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "cli/bench/tally.hpp"
+#include "providers/time_limit.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -27,7 +27,8 @@ struct course {
 /// Takes requests one by one, in the order in which they become due, and keeps its connection.
 class worker {
 public:
-  worker(boost::asio::io_context& io, course& of) : of_(of), timer_(io), stream_(io) {}
+  worker(boost::asio::io_context& io, course& of)
+      : of_(of), timer_(io), socket_(io), limit_(socket_) {}
 
   /// Ends when no request becomes due any more.
   boost::asio::awaitable<void> run();
@@ -41,13 +42,16 @@ private:
   boost::asio::awaitable<void> exchange(outcome& x);
   /// @returns Whether a connection is there.
   boost::asio::awaitable<bool> connect(outcome& x);
+  /// Takes what has come, or waits for more.
+  boost::asio::awaitable<void> advance(parser& reply, boost::system::error_code& error);
   boost::asio::awaitable<void> read_body(parser& from, outcome& x);
   void fail(outcome& x, const char* kind, const boost::system::error_code& why);
   void close();
 
   course& of_;
   boost::asio::steady_timer timer_;
-  boost::beast::tcp_stream stream_;
+  boost::asio::ip::tcp::socket socket_;
+  providers::time_limit limit_;
   boost::beast::flat_buffer buffer_;
 };
 

@@ -39,13 +39,13 @@ void add_server(span_attributes& to, const std::string& url) {
 void add_request(span_attributes& to, const providers::canonical_request& x) {
   if (x.stream) to.emplace_back("gen_ai.request.stream", true);
   for (const char* key : {"max_completion_tokens", "max_tokens"})
-    if (const auto n = count_of(x.body, key)) {
+    if (const auto n = count_of(x.body(), key)) {
       to.emplace_back("gen_ai.request.max_tokens", *n);
       break;
     }
   for (const auto& [key, name] : {std::pair{"temperature", "gen_ai.request.temperature"},
                                   std::pair{"top_p", "gen_ai.request.top_p"}})
-    if (const auto& value = member(x.body, key); value.is_number())
+    if (const auto& value = member(x.body(), key); value.is_number())
       to.emplace_back(name, value.get<double>());
 }
 

@@ -19,7 +19,7 @@ public:
       out.target = text_of(chat, "model");
       out.canonical.op = providers::operation::chat;
       out.canonical.stream = chat.contains("stream");
-      out.canonical.body = std::move(chat);
+      out.canonical.tree = std::move(chat);
       out.include_usage = out.canonical.stream;
       out.echo = nullptr;
     });

@@ -18,6 +18,17 @@ bool blank(const json& value) {
 class chat_front final : public front {
 public:
   std::optional<api_error> read(std::string_view text, front_request& out) const override {
+    if (auto plain = providers::read_plain_chat(text)) {
+      out.canonical.op = providers::operation::chat;
+      out.canonical.stream = plain->stream;
+      out.include_usage = plain->include_usage;
+      out.target = plain->model;
+      out.echo = nullptr;
+      out.canonical.tree = nullptr;
+      out.canonical.text = text;
+      out.canonical.plain = std::move(plain);
+      return std::nullopt;
+    }
     return reading([&] {
       bool repeated = false;
       auto value = parse_object(text, &repeated);
@@ -33,7 +44,7 @@ public:
       }
       out.target = body.required_string("model");
       out.echo = nullptr;
-      out.canonical.body = std::move(value);
+      out.canonical.tree = std::move(value);
       // Where a name stands twice, readers differ about which counts.
       out.canonical.text = repeated ? std::string_view{} : text;
     });

@@ -42,7 +42,7 @@ public:
       out.canonical.stream = false;
       out.include_usage = false;
       out.echo = nullptr;
-      out.canonical.body = std::move(value);
+      out.canonical.tree = std::move(value);
     });
   }
 

@@ -62,10 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto kind = static_cast<config::provider_kind>(data[0] % 3);
   const auto& wire = providers::adapter_for(kind);
   providers::canonical_request request;
-  request.body = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
+  request.tree = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
   request.stream = (data[0] & 4U) != 0;
   if ((data[0] & 8U) != 0) request.op = providers::operation::embeddings;
-  if ((data[0] & 32U) != 0) request.native = providers::native_request{request.body, {}, {}, {}};
+  if ((data[0] & 32U) != 0) request.native = providers::native_request{request.tree, {}, {}, {}};
   if (request.stream) {
     stream(wire, request, text, 1 + data[1] % 64U);
   } else if ((data[0] & 16U) != 0) {

@@ -28,12 +28,12 @@ public:
     // Connects until one does not get through at once.
     for (int i = 0; i < 16; ++i) {
       auto& filler = *fillers_.emplace_back(std::make_unique<tcp::socket>(context_));
-      bool done = false;
+      const auto done = std::make_shared<bool>(false); // The last one stays open beyond this.
       filler.async_connect(acceptor_.local_endpoint(),
-                           [&](const boost::system::error_code&) { done = true; });
+                           [done](const boost::system::error_code&) { *done = true; });
       context_.restart();
       context_.run_for(100ms);
-      if (!done) return;
+      if (!*done) return;
     }
     FAIL("the listen queue never filled");
   }

@@ -73,7 +73,7 @@ TEST_CASE("Anthropic never gets another provider's signature", "[wire][anthropic
 
 TEST_CASE("top_k of a Messages client does not reach OpenAI", "[wire][openai]") {
   canonical_request request{operation::chat, chat(json::array({user("hi")})), false};
-  request.body["top_k"] = 5;
+  request.tree["top_k"] = 5;
   attempt x{config::provider_kind::openai};
   const auto build = [&] {
     return adapter_for(x.provider.kind).build(request, {x.provider, x.model, x.parameters, x.key});
