@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace echelon::gateway {
 
@@ -23,14 +25,12 @@ std::string head(const connection& to, int status, const header_fields& headers)
   text.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
   text.append(reason.data(), reason.size()).append("\r\n");
   for (const auto& [name, value] : headers) {
-    text.append(name).append(": ");
-    std::string_view rest = value;
-    for (auto end = rest.find_first_of("\r\n"); end != std::string_view::npos;
-         end = rest.find_first_of("\r\n")) { // Left out: a header ends at its line's end.
-      text.append(rest, 0, end);
-      rest.remove_prefix(end + 1);
-    }
-    text.append(rest).append("\r\n");
+    text.append(name).append(": ").append(value);
+    // Left out: a header ends at its line's end.
+    const auto begin = text.end() - static_cast<std::ptrdiff_t>(value.size());
+    const auto is_break = [](char c) { return c == '\r' || c == '\n'; };
+    text.erase(std::remove_if(begin, text.end(), is_break), text.end());
+    text.append("\r\n");
   }
   text += to.keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
   return text;

@@ -237,7 +237,7 @@ asio::awaitable<bool> serve_one(router& of, providers::transport& upstreams, con
   // RFC 9112, 3.2. A blank comes of a line that was folded to hide another header.
   const auto host = field(head, "host");
   if (head.count(http::field::host) > 1 || (host.empty() && !client.http_1_0)
-      || host.find_first_of(" \t") != std::string_view::npos)
+      || host.find(' ') != std::string_view::npos || host.find('\t') != std::string_view::npos)
     refused = {400, "A request must have one Host header, without blanks.", "invalid_request_error",
                "bad_request", ""};
   const auto expect = field(head, "expect");

@@ -33,7 +33,7 @@ bool has_tools(const json& body) {
 std::string endpoint(std::string_view base_url, std::string_view version, std::string_view suffix) {
   const auto scheme = base_url.find("://");
   if (scheme != std::string_view::npos) base_url.remove_prefix(scheme + 3);
-  base_url = base_url.substr(0, base_url.find_first_of("?#"));
+  base_url = base_url.substr(0, std::min(base_url.find('?'), base_url.find('#')));
   const auto slash = base_url.find('/');
   auto path = slash == std::string_view::npos ? std::string_view{} : base_url.substr(slash);
   while (path.ends_with('/'))
@@ -56,9 +56,10 @@ http_request make_request(const attempt_context& context, std::string target, he
                           std::string body, bool stream) {
   http_request request;
   request.target = std::move(target);
-  request.headers = {{"content-type", "application/json"},
-                     {"accept", stream ? "text/event-stream" : "application/json"},
-                     {"accept-encoding", "identity"}};
+  request.headers.reserve(3 + auth.size() + context.provider.headers.size());
+  request.headers.emplace_back("content-type", "application/json");
+  request.headers.emplace_back("accept", stream ? "text/event-stream" : "application/json");
+  request.headers.emplace_back("accept-encoding", "identity");
   for (auto& [name, value] : auth)
     set_header(request.headers, name, std::move(value));
   for (const auto& [name, value] : context.provider.headers)

@@ -50,7 +50,7 @@ tally offer(const offered_load& load) {
   for (std::size_t i = 0; i < load.connections; ++i)
     asio::co_spawn(io, workers.emplace_back(io, of).run(), [&](const std::exception_ptr& error) {
       if (error) std::rethrow_exception(error);
-      if (of.running == 0) signals.cancel();
+      if (of.running == 0) io.stop(); // Time limits may still stand.
     });
   io.run();
   of.result.took = std::max(of.end, course::clock::now()) - of.start;

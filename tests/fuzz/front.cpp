@@ -1,6 +1,7 @@
 // Any bytes as a client's body: an error that names what is wrong, or a request that every provider
 // either takes or refuses.
 #include "gateway/front/front.hpp"
+#include "engine/chat_checks.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -10,6 +11,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace echelon;
   if (size == 0) return 0;
   const std::string_view text{reinterpret_cast<const char*>(data) + 1, size - 1};
+  if (const auto plain = providers::read_plain_chat(text)) {
+    // What is read without a tree is nothing that the tree would refuse, and says the same.
+    bool repeated = false;
+    nlohmann::json tree;
+    const auto error = engine::reading([&] {
+      tree = engine::parse_object(text, &repeated);
+      engine::check_chat_request(tree);
+    });
+    if (error || repeated || tree["model"] != plain->model) std::abort();
+    if (plain->stream != tree.value("stream", false)) std::abort();
+  }
   const gateway::front* fronts[] = {
       &gateway::openai_chat_front(), &gateway::openai_embeddings_front(),
       &gateway::openai_responses_front(), &gateway::anthropic_messages_front()};

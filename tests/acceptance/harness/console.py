@@ -64,7 +64,7 @@ class Shell:
     """One bash that plays a document in a folder of its own."""
 
     def __init__(self, folder, binary, ports):
-        self.ports, self.count = ports, 0
+        self.folder, self.ports, self.count = pathlib.Path(folder), ports, 0
         bin_folder = pathlib.Path(folder, ".bin")
         bin_folder.mkdir()
         (bin_folder / "echelon").symlink_to(binary)
@@ -91,7 +91,8 @@ class Shell:
                     break
                 lines.append(line)
             else:
-                raise Hung(f"{command}\n{''.join(lines)}")
+                logs = "".join(f"--- {x.name}\n{x.read_text(errors='replace')[-2000:]}\n" for x in sorted(self.folder.glob("*.log")))
+                raise Hung(f"{command}\n{''.join(lines)}\n{logs}")
         finally:
             late.cancel()
         return self.ports.shown("".join(lines))

@@ -1,4 +1,6 @@
 """Several routers that are one cluster."""
+import pathlib
+import random
 import socket
 import threading
 import time
@@ -8,11 +10,19 @@ from harness.case import Case, config
 
 
 def free_ports(count):
-    """Ports of loopback that nobody listens on now."""
-    taken = [socket.socket() for _ in range(count)]
+    """Ports of loopback that nobody listens on now, and that no outgoing connection is given before somebody does."""
+    given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    below, above = int(given[0]), int(given[1])
+    others = max(range(10000, below), range(above + 1, 65536), key=len) or range(10000, 65536)
+    taken = []
     try:
-        for s in taken:
-            s.bind(("127.0.0.1", 0))
+        while len(taken) < count:
+            s = socket.socket()
+            try:
+                s.bind(("127.0.0.1", random.choice(others)))
+                taken.append(s)
+            except OSError:
+                s.close()
         return [s.getsockname()[1] for s in taken]
     finally:
         for s in taken:

@@ -16,7 +16,7 @@ json body_with(const json& extra = json::object()) {
 }
 
 json canonical(const json& extra) {
-  return accepted(uut, body_with(extra)).canonical.body;
+  return accepted(uut, body_with(extra)).canonical.body();
 }
 
 /// Canonical messages of one turn with these content blocks.
@@ -36,7 +36,7 @@ TEST_CASE("a plain Messages request becomes a chat request", "[front][anthropic]
   const auto request = accepted(uut, body_with());
   CHECK(request.target == "plan_group");
   CHECK_FALSE(request.canonical.stream);
-  CHECK(request.canonical.body
+  CHECK(request.canonical.body()
         == json{{"model", "plan_group"},
                 {"max_tokens", 100},
                 {"messages", {{{"role", "user"}, {"content", "hi"}}}}});
@@ -46,8 +46,8 @@ TEST_CASE("a Messages stream always asks for usage", "[front][anthropic]") {
   const auto request = accepted(uut, body_with({{"stream", true}}));
   CHECK(request.canonical.stream);
   CHECK(request.include_usage);
-  CHECK(request.canonical.body["stream"] == true);
-  CHECK(request.canonical.body["stream_options"] == json{{"include_usage", true}});
+  CHECK(request.canonical.body()["stream"] == true);
+  CHECK(request.canonical.body()["stream_options"] == json{{"include_usage", true}});
   CHECK(fault(uut, body_with({{"stream", "true"}})) == "stream");
 }
 

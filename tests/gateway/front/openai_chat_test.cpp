@@ -24,7 +24,7 @@ TEST_CASE("a chat request is kept as it was sent", "[front][chat]") {
   const auto request = accepted(uut, body);
   CHECK(request.target == "plan_group");
   CHECK(request.canonical.op == echelon::providers::operation::chat);
-  CHECK(request.canonical.body == body);
+  CHECK(request.canonical.body() == body);
   CHECK_FALSE(request.canonical.stream);
   CHECK_FALSE(request.include_usage);
 }
@@ -79,7 +79,7 @@ TEST_CASE("null counts as absent in a chat request", "[front][chat]") {
        {"content", nullptr},
        {"tool_calls",
         {{{"id", "a"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", ""}}}}}}});
-  CHECK(accepted(uut, turn).canonical.body == turn);
+  CHECK(accepted(uut, turn).canonical.body() == turn);
 }
 
 TEST_CASE("a chat answer passes unchanged with its thoughts", "[front][chat]") {

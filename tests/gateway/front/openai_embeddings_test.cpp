@@ -18,7 +18,7 @@ TEST_CASE("an embeddings request is kept as it was sent", "[front][embeddings]")
     const auto request = accepted(uut, body);
     CHECK(request.target == "embedder");
     CHECK(request.canonical.op == echelon::providers::operation::embeddings);
-    CHECK(request.canonical.body == body);
+    CHECK(request.canonical.body() == body);
     CHECK_FALSE(request.canonical.stream);
   }
 }

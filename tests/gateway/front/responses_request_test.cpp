@@ -14,7 +14,7 @@ json body_with(const json& extra = json::object()) {
 }
 
 json canonical(const json& extra) {
-  return accepted(uut, body_with(extra)).canonical.body;
+  return accepted(uut, body_with(extra)).canonical.body();
 }
 
 json messages_of(json input) {
@@ -31,7 +31,7 @@ TEST_CASE("a plain Responses request becomes a chat request", "[front][responses
   const auto request = accepted(uut, body_with({{"store", true}, {"metadata", {{"k", "v"}}}}));
   CHECK(request.target == "plan_group");
   CHECK_FALSE(request.canonical.stream);
-  CHECK(request.canonical.body
+  CHECK(request.canonical.body()
         == json{{"model", "plan_group"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}});
 }
 
