@@ -38,6 +38,7 @@ struct node_config : caf::actor_system_config {
       openssl_cafile = x.ca;
     }
     if (threads > 0) set("scheduler.max-threads", static_cast<std::size_t>(threads));
+    set("scheduler.policy", caf::atom("sharing")); // See actors/hierarchy_impl.hpp.
     set("logger.console", caf::atom("none"));
   }
 };

@@ -120,7 +120,7 @@ struct server::impl {
     }
     socket.set_option(tcp::no_delay(true), error);
     auto client = std::make_shared<connection>(std::move(socket), identity.context(), load);
-    client->loopback = from.address().is_loopback();
+    client->loopback = unmapped(from.address()).is_loopback();
     client->address = std::move(origin);
     asio::post(home.io, [this, &home, client] {
       home.clients.insert(client);

@@ -135,7 +135,7 @@ class Cuts(Case):
     def settings(url):
         tier = {"priority": 1, "timeout": 60, "max_retries": 0, "concurrency_limit": 10000, "rpm_limit": 1000000}
         return {
-            "providers": {k: {"kind": k, "base_url": url, "api_key": "k"} for k in wires.KINDS},
+            "providers": {k: {"kind": k, "base_url": url, "api_key": "k", "connect_timeout": 60} for k in wires.KINDS},
             "models": {f"m-{k}": {"provider": k, "model": f"real-{k}"} for k in wires.KINDS},
             "task_groups": {k: {"echelon1": {"models": [f"m-{k}"], **tier}, "circuit_breaker": {
                 "failure_threshold": 1000000, "recovery_time": 1, "half_open_requests": 1}} for k in wires.KINDS}}

@@ -34,8 +34,20 @@ TEST_CASE("addresses of two /64 are two IPv6 clients, be it for the last bit of 
 
 // A listener at [::] sees IPv4 clients so: their /64 would be that of all of them.
 TEST_CASE("an IPv4 client of an IPv6 listener is its whole address") {
-  CHECK(origin("::ffff:192.0.2.1") == "::ffff:192.0.2.1");
-  CHECK(origin("::ffff:192.0.2.2") == "::ffff:192.0.2.2");
+  CHECK(origin("::ffff:192.0.2.1") == "192.0.2.1");
+  CHECK(origin("::ffff:192.0.2.2") == "192.0.2.2");
+}
+
+TEST_CASE("an IPv4 client of an IPv6 listener may be on this machine") {
+  const auto here = [](const char* x) {
+    return unmapped(boost::asio::ip::make_address(x)).is_loopback();
+  };
+  CHECK(here("::ffff:127.0.0.1"));
+  CHECK(here("127.0.0.1"));
+  CHECK(here("::1"));
+  CHECK_FALSE(here("::ffff:192.0.2.1"));
+  CHECK_FALSE(here("::ffff:128.0.0.1"));
+  CHECK_FALSE(here("::127.0.0.1"));
 }
 
 TEST_CASE("the loopback address is no network") {
