@@ -37,7 +37,8 @@ struct node_config : caf::actor_system_config {
       openssl_key = x.key;
       openssl_cafile = x.ca;
     }
-    if (threads > 0) set("scheduler.max-threads", static_cast<std::size_t>(threads));
+    const auto cores = std::max(2U, std::thread::hardware_concurrency());
+    set("scheduler.max-threads", static_cast<std::size_t>(threads > 0 ? threads : cores));
     set("scheduler.policy", caf::atom("sharing")); // See actors/hierarchy_impl.hpp.
     set("logger.console", caf::atom("none"));
   }

@@ -1,6 +1,9 @@
 #include "gateway/connection.hpp"
 
+#include "providers/crowd.hpp"
+
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/status.hpp>
@@ -62,6 +65,8 @@ asio::awaitable<void> write_answer(connection& to, int status, std::string_view 
   if (to.bodiless) body = {};
   to.sent += body.size();
   const std::array<asio::const_buffer, 2> parts{asio::buffer(text), asio::buffer(body)};
+  if (providers::crowd_member::crowded())
+    co_await asio::post(to.stream.get_executor(), asio::use_awaitable);
   co_await send(to, parts);
 }
 

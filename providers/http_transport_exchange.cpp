@@ -1,5 +1,6 @@
 #include "providers/http_transport_exchange.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -105,6 +106,10 @@ asio::awaitable<http_exchange_state::attempt>
 http_exchange_state::send_and_read_head(const std::string& head, const std::string& body) {
   const auto connection = connection_;
   error_code ec;
+  if (crowd_member::crowded()) {
+    co_await asio::post(pool_->executor(), asio::use_awaitable);
+    check();
+  }
   co_await connection->write({asio::buffer(head), asio::buffer(body)}, ec);
   // After a failed write there may still be an answer to read, for instance a 413.
   const auto wrote = ec;

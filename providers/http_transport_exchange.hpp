@@ -1,6 +1,7 @@
 /// One request to an upstream over a real socket.
 #pragma once
 
+#include "providers/crowd.hpp"
 #include "providers/http_transport_connect.hpp"
 #include "providers/http_transport_decode.hpp"
 #include "providers/http_transport_pool.hpp"
@@ -57,6 +58,7 @@ private:
   void check();
   [[noreturn]] void fail(std::string text, reason of = reason::network);
 
+  crowd_member here_;
   std::shared_ptr<http_pool> pool_;
   http_origin origin_;
   std::chrono::nanoseconds connect_timeout_;

@@ -1,16 +1,31 @@
 // Connections are kept, checked before they are used again, and a stale one costs nobody a failure.
 #include "client.hpp"
 
+#include "providers/crowd.hpp"
 #include "providers/http_transport_pool.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <deque>
 #include <future>
+#include <thread>
 
 using namespace echelon;
 using namespace echelon::test;
 using namespace std::chrono_literals;
 using reason = providers::transport_error::reason;
+
+TEST_CASE("more than eight exchanges of a thread are a crowd, of that thread alone") {
+  std::deque<providers::crowd_member> some(8);
+  CHECK_FALSE(providers::crowd_member::crowded());
+  some.emplace_back();
+  CHECK(providers::crowd_member::crowded());
+  bool elsewhere = true;
+  std::thread{[&] { elsewhere = providers::crowd_member::crowded(); }}.join();
+  CHECK_FALSE(elsewhere);
+  some.pop_back();
+  CHECK_FALSE(providers::crowd_member::crowded());
+}
 
 TEST_CASE("a connection whose answer was read is used again") {
   raw_upstream upstream{[](raw_peer& peer, int) {
