@@ -76,9 +76,13 @@ class Nodes:
 
     def owner(self, path):
         """Name of the node on which an actor lives, as every running node sees it."""
-        owners = {r.actor(path)["node"] for r in self.running.values()}
-        self.case.assertEqual(len(owners), 1, owners)
-        return owners.pop()
+        def seen():
+            # One that has not answered in time is left out of a state.
+            found = [[a["node"] for a in r.get("/admin/state").json()["actors"] if a["path"] == path] for r in self.running.values()]
+            return found if len({tuple(x) for x in found}) == 1 and found[0] else None
+        agreed = client.until(seen, 10)
+        self.case.assertTrue(agreed, f"no node that all agree on has {path}")
+        return agreed[0][0]
 
     def forget(self, name):
         """A node that was stopped on purpose: its end is not checked."""
