@@ -7,6 +7,7 @@
 #include "config/load.hpp"
 #include "config/url.hpp"
 #include "gateway/server.hpp"
+#include "gateway/watch.hpp"
 #include "providers/simulator/engine.hpp"
 
 #include <spdlog/pattern_formatter.h>
@@ -87,6 +88,7 @@ int serve(const serve_options& options) {
       });
   std::vector<std::string> messages;
   engine::router::files found;
+  const auto before = gateway::look_of(options.config);
   const bool readable = load.read(found, messages);
   auto config = readable ? load.parse(found, messages) : nullptr;
   for (const auto& x : messages)
@@ -104,7 +106,7 @@ int serve(const serve_options& options) {
     each.at_once = options.max_restarts / 3;
     router.hierarchy().set_restart_limits(each, {3, std::chrono::seconds{60}});
     gateway::server server{router, std::make_shared<providers::simulator_engine>()};
-    if (options.watch) server.watch(options.config);
+    if (options.watch) server.watch(options.config, before);
     spdlog::info("echelon listening on {}", server.address());
     spdlog::default_logger()->flush();
     server.run();

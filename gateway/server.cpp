@@ -200,7 +200,7 @@ struct server::impl {
   asio::awaitable<void> watch_files() {
     asio::steady_timer tick{control};
     error_code error;
-    auto known = look_of(watched), last = known;
+    auto known = loaded, last = known;
     while (!stopped) {
       tick.expires_after(std::chrono::milliseconds{500});
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, error));
@@ -306,6 +306,7 @@ struct server::impl {
   std::shared_ptr<asio::steady_timer> health_tick, change_tick; // On the first reactor.
   bool draining = false, stopped = false;
   std::string watched; // Configuration; empty: it is not watched.
+  std::string loaded;  // How it looked before it was read.
 };
 
 server::server(router& of, std::shared_ptr<providers::simulator_engine> simulator)
@@ -339,8 +340,9 @@ void server::run() {
   impl_->stop_reactors();
 }
 
-void server::watch(std::string path) {
+void server::watch(std::string path, std::string loaded) {
   impl_->watched = std::move(path);
+  impl_->loaded = std::move(loaded);
 }
 
 void server::drain() {

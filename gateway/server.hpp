@@ -31,7 +31,8 @@ public:
   /// server.drain_timeout; a second one ends at once. SIGHUP reloads.
   void run();
   /// Reloads when the files of this configuration change. Call before run().
-  void watch(std::string path);
+  /// `loaded`: its look_of() before it was read. What has changed since then is a change.
+  void watch(std::string path, std::string loaded);
   /// As a first SIGTERM. Thread-safe.
   void drain();
 
