@@ -88,7 +88,7 @@ int serve(const serve_options& options) {
       });
   std::vector<std::string> messages;
   engine::router::files found;
-  const auto before = gateway::look_of(options.config);
+  const auto before = options.watch ? gateway::look_of(options.config) : std::string{};
   const bool readable = load.read(found, messages);
   auto config = readable ? load.parse(found, messages) : nullptr;
   for (const auto& x : messages)

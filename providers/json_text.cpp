@@ -12,9 +12,6 @@ using nlohmann::json;
 
 namespace {
 
-// What a parser keeps between texts: longer ones get memory of their own.
-constexpr std::size_t most_kept = 256 * 1024;
-
 struct converter {
   std::size_t most_depth;
   bool too_deep = false, repeated = false;

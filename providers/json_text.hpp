@@ -9,6 +9,10 @@
 
 namespace echelon::providers {
 
+/// A thread keeps its parsers, and a parser its memory: for texts up to this, in bytes. Longer ones
+/// are rare.
+inline constexpr std::size_t most_kept = 256 * 1024;
+
 /// The value of a text that is valid JSON in UTF-8, as nlohmann::json::parse() gives it: the last
 /// of members of one name counts. Discarded (`is_discarded()`) if it is not, or is beyond what
 /// simdjson reads (integers wider than 64 bits, a byte order mark, 1024 levels): nlohmann's parser

@@ -13,9 +13,6 @@ namespace ondemand = simdjson::ondemand;
 
 namespace {
 
-// Longer texts are rare, and a parser keeps its memory.
-constexpr std::size_t most = 256 * 1024;
-
 /// Where a member's value stands in a text.
 struct span {
   std::size_t at = 0, size = 0;
@@ -125,7 +122,7 @@ std::optional<std::string> with_model(std::string_view text, std::size_t at, std
 
 std::optional<std::string> with_model(std::string_view text, std::string_view model,
                                       std::string_view more) {
-  if (text.size() > most) return std::nullopt;
+  if (text.size() > most_kept) return std::nullopt;
   const simdjson::padded_string padded{text};
   const auto place = place_of_model(padded);
   if (!place) return std::nullopt;
@@ -133,7 +130,7 @@ std::optional<std::string> with_model(std::string_view text, std::string_view mo
 }
 
 std::optional<plain_reply> verbatim_completion(std::string_view text) {
-  if (text.size() > most) return std::nullopt;
+  if (text.size() > most_kept) return std::nullopt;
   thread_local dom::parser parser;
   dom::object members;
   if (parser.parse(text.data(), text.size(), true).get(members) != simdjson::SUCCESS)

@@ -1,5 +1,7 @@
 #include "providers/plain_chat.hpp"
 
+#include "providers/json_text.hpp"
+
 #include <simdjson.h>
 
 #include <algorithm>
@@ -10,9 +12,6 @@ namespace echelon::providers {
 namespace ondemand = simdjson::ondemand;
 
 namespace {
-
-// Longer texts are rare, and a parser keeps its memory.
-constexpr std::size_t most = 256 * 1024;
 
 template <class T>
 bool is(simdjson::simdjson_result<T> from, T& to) {
@@ -60,6 +59,18 @@ bool first(unsigned& seen, std::ptrdiff_t which) {
   return fresh;
 }
 
+/// `take(key, value)` for each member, until one returns false or cannot be read.
+template <class Take>
+bool all_of(ondemand::object& object, Take take) {
+  for (auto each : object) {
+    ondemand::field field;
+    std::string_view key;
+    if (!is(std::move(each), field) || !is(field.unescaped_key(), key)) return false;
+    if (!take(key, field.value())) return false;
+  }
+  return true;
+}
+
 /// All its functions: false if there is anything that is not plain.
 class reader {
 public:
@@ -69,15 +80,12 @@ public:
     ondemand::object all;
     if (!is(from.get_object(), all)) return false;
     unsigned seen = 0;
-    for (auto each : all) {
-      ondemand::field field;
-      std::string_view key;
-      if (!is(std::move(each), field) || !is(field.unescaped_key(), key)) return false;
+    const bool plain = all_of(all, [&](std::string_view key, ondemand::value value) {
       const auto* found = std::find_if(std::begin(members), std::end(members),
                                        [&](const member& x) { return x.name == key; });
-      if (found == std::end(members) || !first(seen, found - members)) return false;
-      if (!take(found->is, field.value())) return false;
-    }
+      return found != std::end(members) && first(seen, found - members) && take(found->is, value);
+    });
+    if (!plain) return false;
     // Nothing may follow.
     if (from.current_location().error() != simdjson::OUT_OF_BOUNDS) return false;
     if (tokens_) to_.most_answer = tokens_;
@@ -126,14 +134,9 @@ private:
     ondemand::object all;
     if (!is(value.get_object(), all)) return false;
     unsigned seen = 0;
-    for (auto each : all) {
-      ondemand::field field;
-      std::string_view key;
-      if (!is(std::move(each), field) || !is(field.unescaped_key(), key)) return false;
-      if (key != "include_usage" || !first(seen, 0)) return false;
-      if (!is(field.value().get_bool(), to_.include_usage)) return false;
-    }
-    return true;
+    return all_of(all, [&](std::string_view key, ondemand::value usage) {
+      return key == "include_usage" && first(seen, 0) && is(usage.get_bool(), to_.include_usage);
+    });
   }
 
   bool messages(ondemand::value& value) {
@@ -152,19 +155,15 @@ private:
   bool message(ondemand::object& from) {
     unsigned seen = 0;
     std::size_t size = 1;
-    for (auto each : from) {
-      ondemand::field field;
-      std::string_view key, text;
-      if (!is(std::move(each), field) || !is(field.unescaped_key(), key)) return false;
+    const bool plain = all_of(from, [&](std::string_view key, ondemand::value value) {
       const int which = key == "role" ? 0 : key == "content" ? 1 : key == "name" ? 2 : 3;
-      if (which == 3 || !first(seen, which)) return false;
-      const auto key_size = key.size();
-      if (!is(field.value().get_string(), text)) return false;
-      if (which == 0 && text != "user" && text != "assistant" && text != "system"
-          && text != "developer")
-        return false;
-      size += key_size + text.size() + 6;
-    }
+      std::string_view text;
+      if (which == 3 || !first(seen, which) || !is(value.get_string(), text)) return false;
+      size += key.size() + text.size() + 6;
+      return which != 0 || text == "user" || text == "assistant" || text == "system"
+             || text == "developer";
+    });
+    if (!plain) return false;
     to_.messages_size += size + 1;
     return (seen & 3U) == 3U;
   }
@@ -177,7 +176,7 @@ private:
 } // namespace
 
 std::optional<plain_chat> read_plain_chat(std::string_view text) {
-  if (text.size() > most) return std::nullopt;
+  if (text.size() > most_kept) return std::nullopt;
   thread_local ondemand::parser parser;
   const simdjson::padded_string padded{text};
   ondemand::document document;

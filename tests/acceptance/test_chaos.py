@@ -20,10 +20,13 @@ def chaos(*args, code=0, timeout=200):
         return json.loads(report.read_text()), page.read_text()
 
 
+# Each message is a race to look at and to forgive then: CAF is not instrumented.
+SLOW = "thread" in os.environ.get("ECHELON_SANITIZE", "")
+
+
 def faults(*names):
     """Without those that a sanitizer makes too slow."""
-    if "thread" in os.environ.get("ECHELON_SANITIZE", ""):
-        # Each of its messages is a race to look at and to forgive: CAF is not instrumented.
+    if SLOW:
         names = [x for x in names if x != "fill"]
     return ",".join(names)
 
@@ -76,7 +79,7 @@ class Actors(Case):
     def test_a_cluster_loses_a_node_and_nothing_else(self):
         with tempfile.TemporaryDirectory(prefix="echelon-test-") as folder:
             script = pathlib.Path(folder, "s.yaml")
-            rate = "rate: 2\n" if "thread" in os.environ.get("ECHELON_SANITIZE", "") else ""  # As with faults().
+            rate = "rate: 2\n" if SLOW else ""
             script.write_text(f"for: 16\nnodes: 3\n{rate}strikes:\n"
                               "  - {at: 2, fault: kill-node, subject: b, for: 1}\n"
                               "  - {at: 9, fault: kill, subject: model/m1}\n")

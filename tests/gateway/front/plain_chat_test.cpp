@@ -2,25 +2,16 @@
 #include "engine/chat_checks.hpp"
 #include "gateway/front/front.hpp"
 #include "providers/json_text.hpp"
+#include "tests/dice.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <random>
-
 using namespace echelon;
+using echelon::test::dice;
 using nlohmann::json;
 using providers::read_plain_chat;
 
 namespace {
-
-struct dice {
-  std::mt19937 engine;
-  bool one_in(unsigned n) { return engine() % n == 0; }
-  template <class T>
-  T any(std::initializer_list<T> of) {
-    return *(of.begin() + engine() % of.size());
-  }
-};
 
 json any_value(dice& chance) {
   return chance.any<json>({1,

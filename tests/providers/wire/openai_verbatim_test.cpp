@@ -2,26 +2,17 @@
 #include "providers/openai_verbatim.hpp"
 
 #include "providers/json_read.hpp"
+#include "tests/dice.hpp"
 #include "tests/providers/wire/support.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <random>
-
 using namespace echelon;
 using namespace echelon::providers;
+using echelon::test::dice;
 using nlohmann::json;
 
 namespace {
-
-struct dice {
-  std::mt19937 engine;
-  bool one_in(unsigned n) { return engine() % n == 0; }
-  template <class T>
-  T any(std::initializer_list<T> of) {
-    return *(of.begin() + engine() % of.size());
-  }
-};
 
 /// Compact, or with blanks where JSON allows them.
 std::string text_of_any_form(const json& value, dice& chance) {
