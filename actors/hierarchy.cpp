@@ -20,28 +20,21 @@ hierarchy::~hierarchy() {
   impl_->stop();
 }
 
-hierarchy::token hierarchy::ask(const policy::ask_admission& x,
-                                std::function<void(policy::admission_answer)> then) {
-  const auto id = impl_->next_token();
+void hierarchy::ask(const policy::ask_admission& x,
+                    std::function<void(policy::admission_answer)> then) {
   const auto since = impl_->now();
   // Whatever is granted now would only be given back.
   if (impl_->clustered && !impl_->where->may_act(since)) {
     policy::admission_answer none;
     none.why = policy::refusal::unavailable;
     none.by = x.route.front();
-    then(std::move(none));
-    return id;
+    return then(std::move(none));
   }
   auto msg = to_message(x);
   if (impl_->clustered)
-    if (auto reply = impl_->leases->pass(msg, since)) {
-      impl_->begin(x, since, to_answer(std::move(*reply)), then);
-      return id;
-    }
-  if (auto reply = impl_->visit(msg)) {
-    then(to_answer(std::move(*reply)));
-    return id;
-  }
+    if (auto reply = impl_->leases->pass(msg, since))
+      return impl_->begin(x, since, to_answer(std::move(*reply)), then);
+  if (auto reply = impl_->visit(msg)) return then(to_answer(std::move(*reply)));
   // What leases or visited actors have taken on the way, should nobody answer from here on.
   policy::admission_answer lost;
   lost.why = policy::refusal::unavailable;
@@ -49,34 +42,27 @@ hierarchy::token hierarchy::ask(const policy::ask_admission& x,
   lost.trail = msg.trail;
   lost.order = msg.order;
   lost.members = msg.members;
-  const auto forgotten = impl_->can_forget(id);
-  const auto give_back = [self = impl_.get(), hold = x.hold](const auto& trail) {
-    self->give_back(hold, trail);
-  };
+  const auto id = impl_->next_token();
   if (impl_->clustered)
-    impl_->if_late(id, [give_back](caf::message* m) {
+    impl_->if_late(id, [self = impl_.get(), hold = x.hold](caf::message* m) {
       if (m != nullptr && m->match_elements<messages::admit_reply>())
-        give_back(m->get_as<messages::admit_reply>(0).trail);
+        self->give_back(hold, m->get_as<messages::admit_reply>(0).trail);
     });
   impl_->request(
       impl_->where->find(lost.by), std::move(msg),
-      [self = impl_.get(), id, since, lost, forgotten, give_back,
-       asked = impl_->clustered ? x : policy::ask_admission{},
+      [self = impl_.get(), id, since, lost, asked = impl_->clustered ? x : policy::ask_admission{},
        then = std::move(then)](caf::message* m) {
-        self->cannot_forget(id);
         auto answer = lost;
         if (m != nullptr && m->match_elements<messages::admit_reply>()) {
           if (self->clustered) self->not_late(id);
           answer = to_answer(std::move(m->get_mutable_as<messages::admit_reply>(0)));
         }
-        if (*forgotten) return give_back(answer.trail);
         if (self->clustered)
           self->begin(asked, since, std::move(answer), then);
         else
           then(std::move(answer));
       },
       id);
-  return id;
 }
 
 // Also actors that are not on the route: a pool or tier chose them.

@@ -43,12 +43,12 @@ public:
   hierarchy(const hierarchy&) = delete;
   hierarchy& operator=(const hierarchy&) = delete;
 
-  token ask(const policy::ask_admission& x, std::function<void(policy::admission_answer)> then);
+  void ask(const policy::ask_admission& x, std::function<void(policy::admission_answer)> then);
   /// `then(none)`: a permit is kept for the waiter. Anything else: it is not.
   token wait(const policy::wait_turn& x, std::function<void(policy::refusal)> then);
   /// Whatever an ask that broke off on its way may have taken goes back.
   void give_back(const policy::ask_admission& x, const policy::admission_answer& answer);
-  /// The asker is gone. What a late answer grants is given back.
+  /// Who waits is gone.
   void forget(token x);
   void tell(const policy::actor_release& x);
   /// The same for all of them, in order.

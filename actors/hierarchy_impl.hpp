@@ -181,26 +181,10 @@ public:
 
   void forget(token id) {
     const std::lock_guard guard{mutex_};
-    if (const auto i = forgotten_.find(id); i != forgotten_.end()) {
-      *i->second = true;
-      forgotten_.erase(i);
-    }
     if (const auto i = waits_by_token_.find(id); i != waits_by_token_.end()) {
       waits_.erase(i->second);
       waits_by_token_.erase(i);
     }
-  }
-
-  std::shared_ptr<std::atomic<bool>> can_forget(token id) {
-    auto flag = std::make_shared<std::atomic<bool>>(false);
-    const std::lock_guard guard{mutex_};
-    forgotten_.emplace(id, flag);
-    return flag;
-  }
-
-  void cannot_forget(token id) {
-    const std::lock_guard guard{mutex_};
-    forgotten_.erase(id);
   }
 
   /// Ends what is older without an answer. Asks (`give_back`) keep an ear open for a late one.
@@ -350,7 +334,6 @@ private:
   };
   std::unordered_map<policy::hold_id, waiting> waits_;
   std::unordered_map<token, policy::hold_id> waits_by_token_;
-  std::unordered_map<token, std::shared_ptr<std::atomic<bool>>> forgotten_;
 };
 
 } // namespace echelon::actors

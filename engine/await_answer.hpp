@@ -4,9 +4,12 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -25,15 +28,26 @@ public:
 
   void put(Result x) {
     wake waiting;
+    std::function<void(Result)> late;
     {
       const std::lock_guard guard{mutex_};
-      answer_ = std::move(x);
+      late = std::exchange(late_, nullptr);
+      if (!late) answer_ = std::move(x);
       waiting = std::exchange(wake_, nullptr);
     }
+    if (late) late(std::move(x));
     if (waiting) waiting();
   }
   std::optional<Result> take() {
     const std::lock_guard guard{mutex_};
+    return std::exchange(answer_, std::nullopt);
+  }
+  /// Nobody waits any more. @returns The answer that is here already; if there is none, `late` gets
+  /// it when it comes.
+  std::optional<Result> leave(std::function<void(Result)> late) {
+    const std::lock_guard guard{mutex_};
+    wake_ = nullptr;
+    if (!answer_) late_ = std::move(late);
     return std::exchange(answer_, std::nullopt);
   }
   /// False: the answer is here already, and `x` will not be called.
@@ -48,6 +62,7 @@ private:
   std::mutex mutex_;
   std::optional<Result> answer_;
   wake wake_;
+  std::function<void(Result)> late_;
 };
 
 /// Runs `start(handler)`, whose handler is called once, on any thread, and waits on our executor
@@ -69,6 +84,36 @@ asio::awaitable<Result> answer_of(Start start) {
                                                                        asio::use_awaitable);
   answer = slot->take();
   co_return std::move(*answer);
+}
+
+/// The same, but for no longer than until `limit`, or until somebody cancels `timer()`, which is
+/// asked for only if there is no answer yet. @returns Nothing then; an answer that comes later goes
+/// to what `late()` returns, on any thread.
+template <class Result, class Start, class Timer, class Late>
+asio::awaitable<std::optional<Result>> answer_by(std::chrono::steady_clock::time_point limit,
+                                                 Timer timer, Start start, Late late) {
+  const auto slot = std::make_shared<answer_slot<Result>>();
+  start([slot](Result x) { slot->put(std::move(x)); });
+  auto answer = slot->take();
+  if (answer) co_return answer;
+  auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer& clock = timer();
+  clock.expires_at(limit);
+  // Emptied when we wait no more: the timer may have another use by the time it is read.
+  const auto waiting = std::make_shared<asio::steady_timer*>(&clock);
+  const auto wake = [executor, waiting] {
+    asio::post(executor, [waiting] {
+      if (*waiting != nullptr) (*waiting)->cancel();
+    });
+  };
+  if (slot->wait(wake)) {
+    boost::system::error_code ignored;
+    co_await clock.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  *waiting = nullptr;
+  answer = slot->take();
+  if (answer) co_return answer;
+  co_return slot->leave(late());
 }
 
 } // namespace echelon::engine

@@ -212,12 +212,24 @@ asio::awaitable<policy::admission_answer> call::ask(policy::ask_admission x) {
   }
 }
 
-asio::awaitable<policy::admission_answer> call::ask_once(policy::ask_admission x) {
-  auto start = [this, x = std::move(x)](auto then) { router_.hierarchy().ask(x, std::move(then)); };
+/// Whatever keeps an actor from answering, the caller hears by its deadline; what is granted after
+/// that is given back.
+asio::awaitable<policy::admission_answer> call::ask_once(const policy::ask_admission& x) {
+  auto& tree = router_.hierarchy();
+  auto start = [&](auto then) { tree.ask(x, std::move(then)); };
+  auto late = [&] {
+    return [&tree, x](const policy::admission_answer& y) { tree.give_back(x, y); };
+  };
+  auto timer = [this]() -> asio::steady_timer& { return this->timer(); };
   const auto asked = clock::now();
-  auto answer = co_await answer_of<policy::admission_answer>(std::move(start));
+  auto answer = co_await answer_by<policy::admission_answer>(deadline_, timer, std::move(start),
+                                                             std::move(late));
   router_.counters().admission(std::chrono::duration<double>(clock::now() - asked).count());
-  co_return answer;
+  if (answer) co_return std::move(*answer);
+  policy::admission_answer none;
+  none.why = policy::refusal::unavailable;
+  none.by = x.route.front();
+  co_return none;
 }
 
 asio::awaitable<policy::refusal> call::wait_turn(const policy::wait_turn& x) {

@@ -49,7 +49,7 @@ private:
 
   boost::asio::awaitable<void> drive(policy::action next);
   boost::asio::awaitable<policy::admission_answer> ask(policy::ask_admission x);
-  boost::asio::awaitable<policy::admission_answer> ask_once(policy::ask_admission x);
+  boost::asio::awaitable<policy::admission_answer> ask_once(const policy::ask_admission& x);
   boost::asio::awaitable<policy::refusal> wait_turn(const policy::wait_turn& x);
   boost::asio::awaitable<void> sleep(policy::time_point until);
   boost::asio::steady_timer& timer();

@@ -8,7 +8,7 @@ using nlohmann::json;
 
 namespace {
 
-json limit(std::int64_t x) {
+json or_null(std::int64_t x) {
   return x < 0 ? json() : json(x);
 }
 
@@ -39,24 +39,25 @@ json actor_json(const messages::actor_state& x, const policy::topology& topology
   json members = json::array();
   for (const auto& m : x.members)
     members.push_back({{"member", topology.path(m.id)}, {"ejected", m.ejected}});
-  json actor{{"path", x.path},
-             {"level", x.level},
-             {"node", x.node.empty() ? json("local") : json(x.node)},
-             {"permits", {{"used", x.permits_used}, {"limit", limit(x.permits_limit)}}},
-             {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
-             {"limiter", {{"available", limit(x.rate_available)}, {"limit", limit(x.rate_limit)}}},
-             {"tokens", {{"used", limit(x.tokens_used)}, {"limit", limit(x.tokens_limit)}}},
-             {"breaker",
-              {{"state", x.breaker},
-               {"failures", x.failures},
-               {"benched", x.benched},
-               {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
-             {"totals",
-              {{"admitted", x.admitted},
-               {"refused", x.refused},
-               {"succeeded", x.succeeded},
-               {"failed", x.failed}}},
-             {"restarts", x.restarts}};
+  json actor{
+      {"path", x.path},
+      {"level", x.level},
+      {"node", x.node.empty() ? json("local") : json(x.node)},
+      {"permits", {{"used", x.permits_used}, {"limit", or_null(x.permits_limit)}}},
+      {"queue", {{"length", x.waiting}, {"size", x.queue_size}}},
+      {"limiter", {{"available", or_null(x.rate_available)}, {"limit", or_null(x.rate_limit)}}},
+      {"tokens", {{"used", or_null(x.tokens_used)}, {"limit", or_null(x.tokens_limit)}}},
+      {"breaker",
+       {{"state", x.breaker},
+        {"failures", x.failures},
+        {"benched", x.benched},
+        {"closed_for_ms", x.closed_for_ns / 1'000'000}}},
+      {"totals",
+       {{"admitted", x.admitted},
+        {"refused", x.refused},
+        {"succeeded", x.succeeded},
+        {"failed", x.failed}}},
+      {"restarts", x.restarts}};
   if (x.daily_budget > 0 || x.monthly_budget > 0) actor["budget"] = budget_json(x);
   if (!x.members.empty()) actor["members"] = std::move(members);
   if (!x.loans.empty()) actor["lent"] = lent_json(x);

@@ -5,7 +5,7 @@ import pathlib
 import re
 import tempfile
 
-from harness import steps
+from harness import client, steps
 from harness.case import Case, main
 from harness.router import run
 
@@ -117,6 +117,24 @@ class Elsewhere(Case):
         done = run("chaos", "--url", router.url, "--target", "g")
         self.assertEqual(done.returncode, 2)
         self.assertIn("start it with `echelon serve --chaos`", done.stderr)
+
+
+class Paused(Case):
+    def test_an_actor_that_answers_nobody_costs_no_more_than_the_deadline_and_no_permit(self):
+        upstream = self.upstream(steps.ok())
+        router = self.serve(args=("--chaos",))
+        actors = ["group/g", "echelon/g.echelon1", "model/m1"]
+        for actor in actors:
+            with self.subTest(actor):
+                before = len(upstream.hits)
+                self.assertEqual(router.post(f"/admin/actors/{actor}/pause?ms=8000").status, 202)
+                reply = router.chat(headers=[("x-echelon-timeout-ms", "500")])
+                self.assertEqual((reply.status, reply.json()["error"]["code"]), (504, "deadline_exceeded"))
+                self.assertLess(reply.took, 6)
+                # What it grants when it is back belongs to nobody.
+                self.assertEqual(router.chat().status, 200)
+                self.assertEqual(len(upstream.hits), before + 1)
+                self.assertTrue(client.until(lambda: not any(router.in_flight(x) for x in actors), 5))
 
 
 class Mistakes(Case):

@@ -121,19 +121,6 @@ TEST_CASE_METHOD(hierarchy_fixture, "a waiter is told when a permit is kept for 
   CHECK(third);
 }
 
-TEST_CASE_METHOD(hierarchy_fixture, "a late grant to somebody who left is given back", "[actors]") {
-  policy::ask_admission x;
-  x.hold = 7;
-  x.route = {id_of("group/g"), id_of("echelon/g.t1")};
-  bool called = false;
-  const auto token = uut->ask(x, [&](policy::admission_answer) { called = true; });
-  uut->forget(token);
-  run();
-  CHECK_FALSE(called);
-  CHECK(state("group/g").permits_used == 0);
-  CHECK(state("model/a-1").permits_used == 0);
-}
-
 TEST_CASE_METHOD(hierarchy_fixture,
                  "a killed actor comes back with its permits, its breaker and its waiters",
                  "[actors]") {
