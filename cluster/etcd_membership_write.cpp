@@ -15,10 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t views_kept = 32; // Who is further behind starts anew.
 
-bool in(const std::vector<member>& list, const member& x) {
-  return std::find(list.begin(), list.end(), x) != list.end();
-}
-
 } // namespace
 
 bool etcd_membership::has_key(const member& x) const {
@@ -78,9 +74,11 @@ std::optional<view> etcd_membership::wanted() const {
   for (const auto& m : view_.members)
     if (has_key(m)) (seen_.at(m.node).what.leaving ? next.left : next.members).push_back(m);
   for (const auto& [node, x] : seen_)
-    if (!x.what.leaving && !in(view_.members, x.what.who)) next.members.push_back(x.what.who);
+    if (!x.what.leaving && !is_among(view_.members, x.what.who)) next.members.push_back(x.what.who);
   std::sort(next.members.begin(), next.members.end());
-  const auto stays = [&](const auto& m) { return in(next.members, m) || in(next.left, m); };
+  const auto stays = [&](const auto& m) {
+    return is_among(next.members, m) || is_among(next.left, m);
+  };
   const bool lost =
       !view_.left.empty() || !std::all_of(view_.members.begin(), view_.members.end(), stays);
   for (const auto& m : view_.members)
@@ -99,7 +97,7 @@ etcd_call etcd_membership::commit_of(view next, time_point now) const {
   std::set<std::string> nodes;
   for (const auto* list : {&view_.members, &view_.left, &std::as_const(next).members})
     for (const auto& m : *list)
-      if (!in(view_.members, m) || !in(next.members, m)) nodes.insert(m.node);
+      if (!is_among(view_.members, m) || !is_among(next.members, m)) nodes.insert(m.node);
   for (const auto& node : nodes)
     x.conditions.push_back({keys_.member(node), revision_of(node)});
   const auto text = written(next);
@@ -117,7 +115,7 @@ void etcd_membership::propose(time_point now) {
   for (const auto& m : next->members)
     electors.push_back(m);
   std::stable_partition(electors.begin(), electors.end(),
-                        [&](const auto& m) { return in(view_.members, m); });
+                        [&](const auto& m) { return is_among(view_.members, m); });
   const auto rank = std::find(electors.begin(), electors.end(), settings_.self) - electors.begin();
   if (now - *wanted_since_ < rank * 300ms) return;
   ask(data_lane_, commit_of(std::move(*next), now), now);

@@ -44,7 +44,7 @@ const messages::member* find_member(const messages::view& x, const std::string& 
 }
 
 bool has_member(const messages::view& x, const messages::member& who) {
-  return std::find(x.members.begin(), x.members.end(), who) != x.members.end();
+  return is_among(x.members, who);
 }
 
 bool excludes(const messages::view& next, const messages::member& x) {

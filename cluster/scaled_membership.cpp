@@ -10,10 +10,6 @@ using messages::view;
 
 namespace {
 
-bool in(const std::vector<member>& list, const member& x) {
-  return std::find(list.begin(), list.end(), x) != list.end();
-}
-
 membership_settings unanimous(membership_settings x) {
   x.unanimous = true;
   return x;
@@ -106,15 +102,15 @@ void scaled_membership::on(const messages::beat& x, time_point now) {
   ack.from = self();
   ack.id = current().id;
   ack.sent_ns = x.sent_ns;
-  ack.counts = x.id == current().id && is_member() && in(current().members, x.from)
-               && (intended_.empty() || in(intended_, x.from));
+  ack.counts = x.id == current().id && is_member() && is_among(current().members, x.from)
+               && (intended_.empty() || is_among(intended_, x.from));
   if (ack.counts) acked_[x.from] = now;
   acks_.push_back({x.from.node, std::move(ack)});
 }
 
 void scaled_membership::on(const messages::beat_ack& x, time_point) {
   const time_point sent{duration{x.sent_ns}};
-  if (!x.counts || x.id != current().id || !in(current().members, x.from) || sent < entered_)
+  if (!x.counts || x.id != current().id || !is_among(current().members, x.from) || sent < entered_)
     return;
   // For so long others may have acted without us.
   const auto i = reached_.find(x.from);
@@ -159,7 +155,7 @@ bool scaled_membership::hear_each_other(const member& x, time_point now) const {
   if (x == self()) return true;
   const auto i = peers_.find(x.node);
   return i != peers_.end() && i->second.who == x && now - i->second.heard < settings().detection
-         && in(i->second.known, self());
+         && is_among(i->second.known, self());
 }
 
 bool scaled_membership::linked(const member& a, const member& b, time_point now) const {
@@ -170,7 +166,7 @@ bool scaled_membership::linked(const member& a, const member& b, time_point now)
     const auto i = peers_.find(x.node);
     const bool asked =
         i != peers_.end() && i->second.who == x && now - i->second.heard < settings().detection;
-    return std::pair{asked, asked && in(i->second.known, y)};
+    return std::pair{asked, asked && is_among(i->second.known, y)};
   };
   const auto [a_asked, a_hears] = hears(a, b);
   const auto [b_asked, b_hears] = hears(b, a);
@@ -203,14 +199,14 @@ scaled_membership::members scaled_membership::own_side(time_point now) const {
           std::all_of(side.begin(), side.end(), [&](const auto& s) { return linked(s, m, now); });
       (fits ? side : others).push_back(m);
     }
-    if (in(side, self())) return side;
+    if (is_among(side, self())) return side;
     rest = std::move(others);
   }
 }
 
 void scaled_membership::decide(time_point now) {
   const auto& whole = inner_.current();
-  if (whole.epoch == 0 || !in(whole.members, self())) return;
+  if (whole.epoch == 0 || !is_among(whole.members, self())) return;
   const auto to = all_there(now) || leaving_ ? whole.members : own_side(now);
   if (to == current().members) return intended_.clear();
   intended_ = to;
@@ -218,7 +214,7 @@ void scaled_membership::decide(time_point now) {
   if (to != whole.members && now - taken_ < settings().detection) return;
   // Whoever is not in it must have had the time to stop.
   for (const auto& [who, when] : acked_)
-    if (!in(to, who) && now - when < settings().detection) return;
+    if (!is_among(to, who) && now - when < settings().detection) return;
   enter(to, now);
 }
 
@@ -226,7 +222,7 @@ void scaled_membership::enter(const members& to, time_point now) {
   const auto& whole = inner_.current();
   const auto from = current().members;
   // Those who come to us may have used what we do not know of.
-  if (!std::all_of(to.begin(), to.end(), [&](const auto& m) { return in(from, m); })) {
+  if (!std::all_of(to.begin(), to.end(), [&](const auto& m) { return is_among(from, m); })) {
     doubt_ = true;
     for (const auto& m : to)
       reached_[m] = now; // What was before is void with that.
@@ -243,8 +239,8 @@ void scaled_membership::enter(const members& to, time_point now) {
     side_.id = policy::id_of(text);
     part_ = {to.size(), whole.members.size()};
     // By the view before, if some may still go by that.
-    const auto known =
-        std::count_if(to.begin(), to.end(), [&](const auto& m) { return in(whole.before, m); });
+    const auto known = std::count_if(to.begin(), to.end(),
+                                     [&](const auto& m) { return is_among(whole.before, m); });
     const policy::share earlier{static_cast<std::size_t>(known), whole.before.size()};
     const bool all = std::all_of(whole.members.begin(), whole.members.end(),
                                  [&](const auto& m) { return agreed_.count(m) != 0; });

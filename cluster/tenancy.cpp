@@ -8,13 +8,9 @@ using messages::member;
 
 namespace {
 
-bool in(const std::vector<member>& list, const member& x) {
-  return std::find(list.begin(), list.end(), x) != list.end();
-}
-
 /// Whether it can be asked: a member, or one that has just left.
 bool is_in(const messages::view& v, const member& x) {
-  return in(v.members, x) || in(v.left, x);
+  return is_among(v.members, x) || is_among(v.left, x);
 }
 
 /// Whether what a node has of a placement that it does not own may still be asked for.

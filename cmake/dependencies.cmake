@@ -24,5 +24,10 @@ target_compile_definitions(echelon_net INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
   BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=8) # Frames of awaitables: a request has some twenty.
 
+# A coroutine's frame holds types of unnamed namespaces; in a unity build GCC takes those for a header's.
+if(CMAKE_UNITY_BUILD)
+  target_compile_options(echelon_net INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
+
 # GCC 12 takes the frame allocation of Asio's awaitables for a mismatched new/delete.
 target_compile_options(echelon_net INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)

@@ -1,7 +1,8 @@
 #include "config/changes.hpp"
 
+#include "config/times.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 namespace echelon::config {
@@ -9,22 +10,12 @@ namespace {
 
 using facts = std::map<std::string, std::string>;
 
-std::string plain(double x) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, x);
-  return {text, end.ptr};
-}
-
-std::string seconds(policy::duration x) {
-  return plain(std::chrono::duration<double>(x).count()) + " s";
-}
-
 std::string window(const policy::sliding_window_settings& x) {
-  return std::to_string(x.max_units) + " in " + seconds(x.window);
+  return std::to_string(x.max_units) + " in " + in_seconds(x.window);
 }
 
 std::string breaker(const policy::breaker_settings& x) {
-  return std::to_string(x.failure_threshold) + " failures, " + seconds(x.recovery_time) + ", "
+  return std::to_string(x.failure_threshold) + " failures, " + in_seconds(x.recovery_time) + ", "
          + std::to_string(x.half_open_requests) + " probes";
 }
 
@@ -55,7 +46,7 @@ facts of_actor(const policy::topology& all, const policy::actor_spec& x) {
   f["breaker"] = breaker(x.gate.breaker);
   if (x.at == policy::level::pool) {
     f["ejection"] = breaker(x.ejection);
-    f["health_check_interval"] = seconds(x.health_check_interval);
+    f["health_check_interval"] = in_seconds(x.health_check_interval);
   }
   if (!x.members.empty()) {
     std::vector<std::string> members;
@@ -64,21 +55,21 @@ facts of_actor(const policy::topology& all, const policy::actor_spec& x) {
                         + " x" + std::to_string(x.weights[i]));
     f["members"] = joined(members);
     f["rotation"] = std::string{to_string(x.rotation)};
-    f["slow_start"] = seconds(x.slow_start);
+    f["slow_start"] = in_seconds(x.slow_start);
   }
   return f;
 }
 
 facts of_plan(const policy::plan& x) {
   facts f;
-  f["deadline"] = seconds(x.total_timeout);
+  f["deadline"] = in_seconds(x.total_timeout);
   f["moves"] = std::to_string(x.fallback ? x.max_moves : 0);
-  f["retry_delay"] = seconds(x.retry_delay);
+  f["retry_delay"] = in_seconds(x.retry_delay);
   std::vector<std::string> stages;
   for (const auto& s : x.stages)
-    stages.push_back(s.label + " (" + std::string{to_string(s.strategy)} + ", " + seconds(s.timeout)
-                     + ", " + std::to_string(s.max_retries) + " retries"
-                     + (s.hedge_after ? ", hedged after " + seconds(*s.hedge_after) : "")
+    stages.push_back(s.label + " (" + std::string{to_string(s.strategy)} + ", "
+                     + in_seconds(s.timeout) + ", " + std::to_string(s.max_retries) + " retries"
+                     + (s.hedge_after ? ", hedged after " + in_seconds(*s.hedge_after) : "")
                      + (s.reserve ? ", by cause" : "") + ')');
   f["stages"] = joined(stages);
   return f;
@@ -102,7 +93,7 @@ facts of_provider(const provider_config& x) {
           {"headers", std::to_string(x.headers.size())},
           {"ca_file", x.ca_file},
           {"proxy", x.proxy},
-          {"connect_timeout", seconds(x.connect_timeout)}};
+          {"connect_timeout", in_seconds(x.connect_timeout)}};
 }
 
 facts of_model(const model_config& x) {

@@ -1,5 +1,6 @@
 // Limits that can never be reached because a level above or below is smaller.
 #include "config/sections.hpp"
+#include "config/times.hpp"
 #include "config/topology.hpp"
 
 namespace echelon::config {
@@ -83,13 +84,6 @@ void check_pool(loading& x, const pool_config& pool) {
         x.pool_rate_at[pool.name], "unreachable-limit",
         "polling_pools." + pool.name
             + ".rate_limiting can never be reached: rate_limiting of the whole router is smaller");
-}
-
-std::string in_seconds(policy::duration x) {
-  auto text = std::to_string(std::chrono::duration<double>(x).count());
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text + " s";
 }
 
 /// Whether the last stage can still be asked when every stage before it times out once.

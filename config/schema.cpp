@@ -1,10 +1,11 @@
 // Tables and JSON Schema from the format.
 #include "config/schema.hpp"
 
+#include "config/times.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <set>
 
@@ -12,12 +13,6 @@ namespace echelon::config {
 namespace {
 
 using nlohmann::json;
-
-std::string plain(double x) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, x, std::chars_format::fixed);
-  return {text, end.ptr};
-}
 
 std::string quoted(std::string_view x) {
   return '`' + std::string{x} + '`';

@@ -1,6 +1,7 @@
 #include "config/times.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <ctime>
 
@@ -28,6 +29,17 @@ std::string write_utc(std::chrono::sys_seconds x) {
   std::array<char, 32> text{};
   const auto size = std::strftime(text.data(), text.size(), form, &parts);
   return {text.data(), size};
+}
+
+std::string plain(double x) {
+  std::array<char, 400> text{}; // The largest has 309 digits.
+  auto* const from = text.data();
+  const auto end = std::to_chars(from, from + text.size(), x, std::chars_format::fixed);
+  return {from, end.ptr};
+}
+
+std::string in_seconds(std::chrono::nanoseconds x) {
+  return plain(std::chrono::duration<double>(x).count()) + " s";
 }
 
 } // namespace echelon::config

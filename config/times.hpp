@@ -1,4 +1,4 @@
-/// Moments as people write them.
+/// Moments and numbers as people write them.
 #pragma once
 
 #include <chrono>
@@ -13,5 +13,11 @@ namespace echelon::config {
 
 /// The same form.
 [[nodiscard]] std::string write_utc(std::chrono::sys_seconds x);
+
+/// The shortest decimal that reads as `x` again: `1.5`.
+[[nodiscard]] std::string plain(double x);
+
+/// `1.5 s`.
+[[nodiscard]] std::string in_seconds(std::chrono::nanoseconds x);
 
 } // namespace echelon::config

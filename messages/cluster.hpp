@@ -1,6 +1,7 @@
 /// What the nodes of a cluster say to each other about who they are and who is in.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -21,6 +22,10 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, member& x) {
   auto& [node, incarnation, address, tag] = x;
   return f(node, incarnation, address, tag);
+}
+
+[[nodiscard]] inline bool is_among(const std::vector<member>& list, const member& x) {
+  return std::find(list.begin(), list.end(), x) != list.end();
 }
 
 /// Who is in. Views form one chain: each is agreed by a quorum of the one before.

@@ -32,24 +32,24 @@ enum class kind : std::uint8_t {
   text
 };
 
-struct member {
+struct known_member {
   std::string_view name;
   kind is;
 };
 
-constexpr member members[]{{"model", kind::model},
-                           {"messages", kind::messages},
-                           {"stream", kind::stream},
-                           {"stream_options", kind::stream_options},
-                           {"temperature", kind::temperature},
-                           {"top_p", kind::number},
-                           {"presence_penalty", kind::number},
-                           {"frequency_penalty", kind::number},
-                           {"max_tokens", kind::most_tokens},
-                           {"max_completion_tokens", kind::most_completion_tokens},
-                           {"n", kind::count},
-                           {"seed", kind::integer},
-                           {"user", kind::text}};
+constexpr known_member members[]{{"model", kind::model},
+                                 {"messages", kind::messages},
+                                 {"stream", kind::stream},
+                                 {"stream_options", kind::stream_options},
+                                 {"temperature", kind::temperature},
+                                 {"top_p", kind::number},
+                                 {"presence_penalty", kind::number},
+                                 {"frequency_penalty", kind::number},
+                                 {"max_tokens", kind::most_tokens},
+                                 {"max_completion_tokens", kind::most_completion_tokens},
+                                 {"n", kind::count},
+                                 {"seed", kind::integer},
+                                 {"user", kind::text}};
 
 /// Bits of what has been there. False: this one has.
 bool first(unsigned& seen, std::ptrdiff_t which) {
@@ -82,7 +82,7 @@ public:
     unsigned seen = 0;
     const bool plain = all_of(all, [&](std::string_view key, ondemand::value value) {
       const auto* found = std::find_if(std::begin(members), std::end(members),
-                                       [&](const member& x) { return x.name == key; });
+                                       [&](const known_member& x) { return x.name == key; });
       return found != std::end(members) && first(seen, found - members) && take(found->is, value);
     });
     if (!plain) return false;

@@ -33,7 +33,7 @@ std::optional<tcp::endpoint> read_endpoint(std::string_view text) {
 
 } // namespace
 
-int run_simulator(const std::string& listen, const std::string& script_path, bool json) {
+int run_simulator(const std::string& listen, const std::string& script_path, bool as_json) {
   const auto endpoint = read_endpoint(listen);
   if (!endpoint) {
     std::cerr << "--listen must be ADDRESS:PORT, not '" << listen << "'\n";
@@ -60,7 +60,7 @@ int run_simulator(const std::string& listen, const std::string& script_path, boo
   auto host = listen.substr(0, listen.rfind(':'));
   if (endpoint->address().is_v6() && !host.starts_with('[')) host = '[' + host + ']';
   const auto url = "http://" + host + ':' + std::to_string(server->port());
-  if (json)
+  if (as_json)
     std::cout << "{\"url\":\"" << url << "\"}" << std::endl;
   else
     std::cout << "echelon simulate listening on " << url << std::endl;
