@@ -5,6 +5,7 @@ import time
 
 from harness import client, steps
 from harness.case import Case, config, group, main, tier
+from harness.nodes import SLOWER
 
 
 def levels(**limits):
@@ -17,7 +18,7 @@ NO_QUEUE = levels(echelon_level={"limit": 300, "queue_size": 0})
 class Slots(Case):
     def admitted(self, router, seconds=0.4):
         """A connection whose stream has started, tried until the permit of the one before is back."""
-        limit = time.monotonic() + seconds
+        limit = time.monotonic() + seconds * SLOWER
         while True:
             c = client.Connection(router.url)
             c.send("POST", "/v1/chat/completions", client.prompt(stream=True))

@@ -1,4 +1,5 @@
 """Several routers that are one cluster."""
+import os
 import pathlib
 import random
 import socket
@@ -7,6 +8,9 @@ import time
 
 from harness import client
 from harness.case import Case, config
+
+# With the thread sanitizer, where each question costs a node, and each answer takes, several times what it does without.
+SLOWER = 4 if "thread" in os.environ.get("ECHELON_SANITIZE", "") else 1
 
 
 def free_ports(count):
@@ -63,7 +67,7 @@ class Nodes:
     def settle(self, expected=None, seconds=20.0):
         """Until every running node agrees on who is in."""
         expected = sorted(expected or self.running)
-        agreed = client.until(lambda: all(self.members(n) == expected for n in expected), seconds, 0.05)
+        agreed = client.until(lambda: all(self.members(n) == expected for n in expected), seconds * SLOWER, 0.05 * SLOWER)
         self.case.assertTrue(agreed, {n: self.state(n)["cluster"] for n in expected})
 
     def __getitem__(self, name):
@@ -80,7 +84,7 @@ class Nodes:
             # One that has not answered in time is left out of a state.
             found = [[a["node"] for a in r.get("/admin/state").json()["actors"] if a["path"] == path] for r in self.running.values()]
             return found if len({tuple(x) for x in found}) == 1 and found[0] else None
-        agreed = client.until(seen, 10)
+        agreed = client.until(seen, 10 * SLOWER, 0.01 * SLOWER)
         self.case.assertTrue(agreed, f"no node that all agree on has {path}")
         return agreed[0][0]
 
