@@ -123,12 +123,23 @@ void hierarchy::tell(const policy::actor_release& x, std::function<void(policy::
       impl_->next_token());
 }
 
-void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> then) {
+std::function<void()>
+hierarchy::states(std::function<void(std::vector<messages::actor_state>)> then) {
   struct gathering {
     std::mutex mutex;
     std::size_t open = 0;
     std::vector<messages::actor_state> found;
-    std::function<void(std::vector<messages::actor_state>)> then;
+    std::function<void(std::vector<messages::actor_state>)> then; // Null: it is over.
+
+    void end(std::unique_lock<std::mutex> guard) {
+      const auto to = std::exchange(then, nullptr);
+      auto all = std::move(found);
+      guard.unlock();
+      if (!to) return;
+      std::sort(all.begin(), all.end(),
+                [](const auto& a, const auto& b) { return a.path < b.path; });
+      to(std::move(all));
+    }
   };
   // Everywhere, not only here.
   std::vector<std::pair<policy::path_id, level_actor>> all;
@@ -140,12 +151,8 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
   sum->then = std::move(then);
   const auto arrived = [sum](messages::actor_state* x) {
     std::unique_lock guard{sum->mutex};
-    if (x != nullptr) sum->found.push_back(std::move(*x));
-    if (--sum->open > 0) return;
-    guard.unlock();
-    std::sort(sum->found.begin(), sum->found.end(),
-              [](const auto& a, const auto& b) { return a.path < b.path; });
-    sum->then(std::move(sum->found));
+    if (x != nullptr && sum->then) sum->found.push_back(std::move(*x));
+    if (--sum->open == 0) sum->end(std::move(guard));
   };
   for (const auto& [id, x] : all)
     impl_->request(
@@ -156,6 +163,7 @@ void hierarchy::states(std::function<void(std::vector<messages::actor_state>)> t
         },
         impl_->next_token());
   arrived(nullptr);
+  return [sum] { sum->end(std::unique_lock{sum->mutex}); };
 }
 
 void hierarchy::state(policy::path_id id,

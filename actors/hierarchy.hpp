@@ -55,8 +55,9 @@ public:
   void tell(const std::vector<policy::actor_release>& all);
   /// `then` gets how long the actor refuses from now on.
   void tell(const policy::actor_release& x, std::function<void(policy::duration)> then);
-  /// The state of every actor, sorted by path; those that die meanwhile are left out.
-  void states(std::function<void(std::vector<messages::actor_state>)> then);
+  /// The state of every actor, sorted by path; those that die meanwhile are left out. @returns What
+  /// ends it, without those that have not answered yet; does nothing if all have.
+  std::function<void()> states(std::function<void(std::vector<messages::actor_state>)> then);
   /// The state of one actor; nothing if there is none.
   void state(policy::path_id id, std::function<void(std::optional<messages::actor_state>)> then);
   /// What an active health check found out, for this actor; `member`: of a pool.

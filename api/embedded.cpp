@@ -139,9 +139,9 @@ public:
     const auto guard = alive();
     const auto answer = std::make_shared<std::promise<std::vector<messages::actor_state>>>();
     auto found = answer->get_future();
-    router_->hierarchy().states([answer](auto x) { answer->set_value(std::move(x)); });
-    if (found.wait_for(std::chrono::seconds{10}) != std::future_status::ready)
-      throw plain_error(ErrorKind::unavailable, "The actors do not answer.", 503);
+    const auto enough =
+        router_->hierarchy().states([answer](auto x) { answer->set_value(std::move(x)); });
+    if (found.wait_for(engine::time_for_state) != std::future_status::ready) enough();
     return providers::dump(engine::state_json(*router_, found.get()));
   }
 

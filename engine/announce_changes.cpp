@@ -1,6 +1,6 @@
 #include "engine/announce_changes.hpp"
 
-#include "engine/await_answer.hpp"
+#include "engine/state.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -74,8 +74,7 @@ asio::awaitable<void> announce_changes(router& of, std::shared_ptr<asio::steady_
     if (!of.events().heard()) {
       before.reset();
     } else {
-      auto start = [&of](auto then) { of.hierarchy().states(std::move(then)); };
-      const auto found = co_await answer_of<std::vector<messages::actor_state>>(std::move(start));
+      const auto found = co_await actor_states(of);
       auto now = look_at(of, found);
       // An actor that had no time to answer, or changes its node, is as it was.
       if (before) {

@@ -86,19 +86,18 @@ asio::awaitable<Result> answer_of(Start start) {
   co_return std::move(*answer);
 }
 
-/// The same, but for no longer than until `limit`, or until somebody cancels `timer()`, which is
-/// asked for only if there is no answer yet. @returns Nothing then; an answer that comes later goes
-/// to what `late()` returns, on any thread.
-template <class Result, class Start, class Timer, class Late>
+/// The same, but for no longer than until `limit`, or until `left()`. `timer()` is asked for only
+/// if there is no answer yet; others may cancel it, so that we look whether somebody left. @returns
+/// Nothing then; an answer that comes later goes to what `late()` returns, on any thread.
+template <class Result, class Timer, class Left, class Start, class Late>
 asio::awaitable<std::optional<Result>> answer_by(std::chrono::steady_clock::time_point limit,
-                                                 Timer timer, Start start, Late late) {
+                                                 Timer timer, Left left, Start start, Late late) {
   const auto slot = std::make_shared<answer_slot<Result>>();
   start([slot](Result x) { slot->put(std::move(x)); });
   auto answer = slot->take();
   if (answer) co_return answer;
   auto executor = co_await asio::this_coro::executor;
   asio::steady_timer& clock = timer();
-  clock.expires_at(limit);
   // Emptied when we wait no more: the timer may have another use by the time it is read.
   const auto waiting = std::make_shared<asio::steady_timer*>(&clock);
   const auto wake = [executor, waiting] {
@@ -106,12 +105,16 @@ asio::awaitable<std::optional<Result>> answer_by(std::chrono::steady_clock::time
       if (*waiting != nullptr) (*waiting)->cancel();
     });
   };
-  if (slot->wait(wake)) {
+  if (!left() && slot->wait(wake)) {
+    clock.expires_at(limit);
     boost::system::error_code ignored;
-    co_await clock.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    do {
+      co_await clock.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      answer = slot->take();
+    } while (!answer && !left() && std::chrono::steady_clock::now() < limit);
   }
   *waiting = nullptr;
-  answer = slot->take();
+  if (!answer) answer = slot->take();
   if (answer) co_return answer;
   co_return slot->leave(late());
 }

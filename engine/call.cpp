@@ -2,7 +2,6 @@
 
 #include "config/log.hpp"
 #include "config/topology.hpp"
-#include "engine/await_answer.hpp"
 #include "engine/errors.hpp"
 #include "engine/telemetry/call_spans.hpp"
 #include "providers/json_text.hpp"
@@ -220,10 +219,8 @@ asio::awaitable<policy::admission_answer> call::ask_once(const policy::ask_admis
   auto late = [&] {
     return [&tree, x](const policy::admission_answer& y) { tree.give_back(x, y); };
   };
-  auto timer = [this]() -> asio::steady_timer& { return this->timer(); };
   const auto asked = clock::now();
-  auto answer = co_await answer_by<policy::admission_answer>(deadline_, timer, std::move(start),
-                                                             std::move(late));
+  auto answer = co_await by_deadline<policy::admission_answer>(std::move(start), std::move(late));
   router_.counters().admission(std::chrono::duration<double>(clock::now() - asked).count());
   if (answer) co_return std::move(*answer);
   policy::admission_answer none;

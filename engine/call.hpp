@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/attempt.hpp"
+#include "engine/await_answer.hpp"
 #include "engine/recipient.hpp"
 #include "engine/router.hpp"
 #include "engine/spending.hpp"
@@ -53,6 +54,14 @@ private:
   boost::asio::awaitable<policy::refusal> wait_turn(const policy::wait_turn& x);
   boost::asio::awaitable<void> sleep(policy::time_point until);
   boost::asio::steady_timer& timer();
+  /// answer_by() for as long as the call has: until its deadline, or until its client leaves.
+  template <class Result, class Start, class Late>
+  boost::asio::awaitable<std::optional<Result>> by_deadline(Start start, Late late) {
+    auto own_timer = [this]() -> boost::asio::steady_timer& { return timer(); };
+    auto left = [this] { return gone_; };
+    return answer_by<Result>(deadline_, std::move(own_timer), std::move(left), std::move(start),
+                             std::move(late));
+  }
   boost::asio::awaitable<policy::action> attempt(const policy::start_attempt& x);
   // One attempt, or two of which the first to begin wins (call_attempt.cpp).
   attempt_ptr prepare(const policy::start_attempt& x);

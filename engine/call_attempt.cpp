@@ -2,7 +2,6 @@
 #include "engine/call.hpp"
 
 #include "config/log.hpp"
-#include "engine/await_answer.hpp"
 #include "engine/telemetry/call_spans.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -115,8 +114,10 @@ asio::awaitable<policy::action> call::attempt(const policy::start_attempt& x) {
 asio::awaitable<policy::duration> call::tell_failure(const policy::attempt_result& x,
                                                      bool of_hedge) {
   const auto release = dispatch_->failure_release(x.kind, x.retry_after, x.tokens, of_hedge);
-  auto start = [this, release](auto then) { router_.hierarchy().tell(release, std::move(then)); };
-  co_return co_await answer_of<policy::duration>(std::move(start));
+  auto start = [&](auto then) { router_.hierarchy().tell(release, std::move(then)); };
+  auto late = [] { return [](policy::duration) {}; };
+  const auto closed = co_await by_deadline<policy::duration>(std::move(start), std::move(late));
+  co_return closed.value_or(policy::duration::zero());
 }
 
 /// The attempt whose answer has begun, or the last that failed; no other one runs any more.

@@ -3,6 +3,7 @@
 #include "config/log.hpp"
 #include "engine/attempt.hpp"
 #include "engine/await_answer.hpp"
+#include "engine/state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -102,6 +103,7 @@ asio::awaitable<void> check_health(router& of, providers::transport& upstreams,
   auto executor = co_await asio::this_coro::executor;
   const auto busy = std::make_shared<std::set<member_key>>();
   std::map<path_id, policy::time_point> due;
+  asio::steady_timer limit{executor};
   for (;;) {
     const auto config = of.current();
     auto now = clock::now();
@@ -119,9 +121,14 @@ asio::awaitable<void> check_health(router& of, providers::transport& upstreams,
       at->second = now + pool.health_check_interval;
       next = std::min(next, at->second);
       auto start = [&of, id = plan->pool](auto then) { of.hierarchy().state(id, std::move(then)); };
-      const auto state = co_await answer_of<std::optional<messages::actor_state>>(std::move(start));
-      if (!state) continue;
-      for (const auto& member : state->members) {
+      auto own_timer = [&limit]() -> asio::steady_timer& { return limit; };
+      auto never = [] { return false; };
+      auto late = [] { return [](const std::optional<messages::actor_state>&) {}; };
+      const auto state = co_await answer_by<std::optional<messages::actor_state>>(
+          now + time_for_state, std::move(own_timer), std::move(never), std::move(start),
+          std::move(late));
+      if (!state || !*state) continue;
+      for (const auto& member : (*state)->members) {
         if (!member.ejected || !busy->insert({plan->pool, member.id}).second) continue;
         auto ended = [](const std::exception_ptr&) {};
         asio::co_spawn(executor, ask_member(of, config, plan, member.id, upstreams, busy),

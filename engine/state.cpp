@@ -1,9 +1,12 @@
 #include "engine/state.hpp"
 
+#include "engine/await_answer.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace echelon::engine {
 
+namespace asio = boost::asio;
 using nlohmann::json;
 
 namespace {
@@ -93,6 +96,18 @@ json cluster_json(const cluster::node& node) {
 }
 
 } // namespace
+
+asio::awaitable<std::vector<messages::actor_state>> actor_states(router& of) {
+  asio::steady_timer limit{co_await asio::this_coro::executor};
+  auto start = [&](auto then) {
+    auto enough = of.hierarchy().states(std::move(then));
+    limit.expires_after(time_for_state);
+    limit.async_wait([enough = std::move(enough)](const boost::system::error_code& cancelled) {
+      if (!cancelled) enough();
+    });
+  };
+  co_return co_await answer_of<std::vector<messages::actor_state>>(std::move(start));
+}
 
 json state_json(router& of, const std::vector<messages::actor_state>& found) {
   const auto now = of.current();

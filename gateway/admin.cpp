@@ -35,11 +35,6 @@ std::string_view field(const http_message& m, http::field name) {
   return {x.data(), x.size()};
 }
 
-asio::awaitable<std::vector<messages::actor_state>> states(router& of) {
-  auto start = [&of](auto then) { of.hierarchy().states(std::move(then)); };
-  co_return co_await answer_of<std::vector<messages::actor_state>>(std::move(start));
-}
-
 /// With a token: who presents it. Without: clients on this machine only.
 bool admin_allowed(const config::server_config& server, const connection& from,
                    const http_message& m) {
@@ -48,14 +43,14 @@ bool admin_allowed(const config::server_config& server, const connection& from,
 }
 
 asio::awaitable<void> serve_state(router& of, connection& client) {
-  const auto found = co_await states(of);
+  const auto found = co_await engine::actor_states(of);
   const auto body = engine::state_json(of, found);
   co_await answer(client, 200, body);
 }
 
 asio::awaitable<void> serve_explain(router& of, connection& client, std::string target) {
   const auto now = of.current();
-  const auto found = co_await states(of);
+  const auto found = co_await engine::actor_states(of);
   const auto x = explain_now(*now, target, found);
   if (x) {
     co_await answer(client, 200, *x);
@@ -164,7 +159,7 @@ asio::awaitable<bool> serve_admin(router& of, connection& client, const http_mes
     co_return true;
   }
   if (path == "/metrics" && get) {
-    const auto found = co_await states(of);
+    const auto found = co_await engine::actor_states(of);
     const header_fields none;
     const auto admissions = of.hierarchy().admissions();
     auto text = of.counters().text(found, of.in_flight, of.hierarchy().supervision(),

@@ -127,10 +127,13 @@ class Paused(Case):
         for actor in actors:
             with self.subTest(actor):
                 before = len(upstream.hits)
-                self.assertEqual(router.post(f"/admin/actors/{actor}/pause?ms=8000").status, 202)
+                self.assertEqual(router.post(f"/admin/actors/{actor}/pause?ms=10000").status, 202)
                 reply = router.chat(headers=[("x-echelon-timeout-ms", "500")])
                 self.assertEqual((reply.status, reply.json()["error"]["code"]), (504, "deadline_exceeded"))
                 self.assertLess(reply.took, 6)
+                state = router.get("/admin/state")
+                self.assertLess(state.took, 6)
+                self.assertEqual({a["path"] for a in state.json()["actors"]} & set(actors), set(actors) - {actor})
                 # What it grants when it is back belongs to nobody.
                 self.assertEqual(router.chat().status, 200)
                 self.assertEqual(len(upstream.hits), before + 1)

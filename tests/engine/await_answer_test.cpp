@@ -23,6 +23,7 @@ struct wait_for_number {
   std::optional<int> got;
   std::atomic<int> late{0};
   bool timed = false; ///< The timer was needed.
+  bool left = false;
   bool over = false;
 
   void begin(steady_clock::time_point limit, bool at_once = false) {
@@ -38,7 +39,9 @@ struct wait_for_number {
       return timer;
     };
     auto take_late = [this] { return [this](int x) { late = x; }; };
-    got = co_await answer_by<int>(limit, the_timer, std::move(start), std::move(take_late));
+    auto is_left = [this] { return left; };
+    got = co_await answer_by<int>(limit, std::move(the_timer), std::move(is_left), std::move(start),
+                                  std::move(take_late));
     over = true;
   }
 };
@@ -75,10 +78,14 @@ TEST_CASE("who waits gets nothing at the limit, and what comes later goes elsewh
   CHECK(uut.late == 7);
 }
 
-TEST_CASE("who cancels the timer ends the wait", "[engine]") {
+TEST_CASE("who leaves ends the wait, and no other use of the timer does", "[engine]") {
   wait_for_number uut;
   uut.begin(steady_clock::now() + 1h);
   uut.io.poll();
+  uut.timer.cancel();
+  uut.io.poll();
+  REQUIRE_FALSE(uut.over);
+  uut.left = true;
   uut.timer.cancel();
   uut.io.run();
   REQUIRE(uut.over);
@@ -92,6 +99,7 @@ TEST_CASE("an answer that comes with the limit is the one who waits takes", "[en
   uut.begin(steady_clock::now() + 1h);
   uut.io.poll();
   uut.answer(7);
+  uut.left = true;
   uut.timer.cancel(); // Its end is on the way before the answer's.
   uut.io.run();
   CHECK(uut.got == 7);
@@ -102,6 +110,7 @@ TEST_CASE("the timer is free for another use once the wait is over", "[engine]")
   wait_for_number uut;
   uut.begin(steady_clock::now() + 1h);
   uut.io.poll();
+  uut.left = true;
   uut.timer.cancel();
   uut.answer(7); // Wants to end a wait that the line above has ended.
   bool cancelled = false;

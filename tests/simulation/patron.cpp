@@ -75,32 +75,45 @@ void patron::step(action next) {
   }
 }
 
-/// See engine/call: an actor that is on its way to another node is asked again for a while.
+/// See engine/call: an actor that is on its way to another node is asked again for a while, and who
+/// asks leaves at its deadline.
 void patron::ask(ask_admission x, time_point limit, duration pause) {
   // What is above the first one is held already.
   const auto* first = of_.topology->find(x.route.front());
   for (auto i = static_cast<std::size_t>(first->at); i < asked_.size(); ++i)
     asked_[i] = of_.time.now();
   of_.time.note(node_ + " asks " + first->path + " for " + std::to_string(x.hold));
-  host_->tree().ask(x, [self = shared_from_this(), x, limit, pause](const admission_answer& got) {
-    self->soon([self, x, limit, pause, got]() mutable {
-      const auto now = self->of_.time.now();
-      std::string trail;
-      for (const auto id : got.trail)
-        trail += ' ' + std::string{self->of_.topology->path(id)};
-      self->of_.time.note(self->node_ + " hears for " + std::to_string(x.hold) + ": "
-                          + std::string{to_string(got.why)} + trail);
-      if (got.why != refusal::unavailable || now + pause >= limit)
-        return self->step(self->core_.on_admission(got, now));
-      self->host_->tree().give_back(x, got);
-      const auto fresh = self->host_->tree().new_hold();
-      self->core_.renew_hold(std::exchange(x.hold, fresh), fresh);
-      self->flush();
-      self->after(pause, [self, x, limit, pause] {
-        self->ask(x, limit, std::min<duration>(pause * 2, 200ms));
-      });
-    });
+  const auto number = at_deadline([this, first = x.route.front()] {
+    admission_answer none;
+    none.why = refusal::unavailable;
+    none.by = first;
+    step(core_.on_admission(none, of_.time.now()));
   });
+  host_->tree().ask(
+      x, [self = shared_from_this(), x, limit, pause, number](const admission_answer& got) {
+        if (self->question_ != number) {
+          self->of_.time.note(self->node_ + " hears too late for " + std::to_string(x.hold));
+          return self->host_->tree().give_back(x, got);
+        }
+        ++self->question_;
+        self->soon([self, x, limit, pause, got]() mutable {
+          const auto now = self->of_.time.now();
+          std::string trail;
+          for (const auto id : got.trail)
+            trail += ' ' + std::string{self->of_.topology->path(id)};
+          self->of_.time.note(self->node_ + " hears for " + std::to_string(x.hold) + ": "
+                              + std::string{to_string(got.why)} + trail);
+          if (got.why != refusal::unavailable || now + pause >= limit)
+            return self->step(self->core_.on_admission(got, now));
+          self->host_->tree().give_back(x, got);
+          const auto fresh = self->host_->tree().new_hold();
+          self->core_.renew_hold(std::exchange(x.hold, fresh), fresh);
+          self->flush();
+          self->after(pause, [self, x, limit, pause] {
+            self->ask(x, limit, std::min<duration>(pause * 2, 200ms));
+          });
+        });
+      });
 }
 
 void patron::wait(const wait_turn& x) {
@@ -154,13 +167,29 @@ void patron::attempt_ended(std::uint64_t number, const upstream_reply& reply) {
   of_.upstreams.end(number);
   if (reply.kind == failure_class::none) return step(core_.on_success(10, of_.time.now()));
   doing_ = "reports a failure";
+  const auto known = [this, reply](duration closed_for) {
+    attempt_result x{reply.kind, std::nullopt, false, -1, closed_for};
+    step(core_.on_failure(x, of_.time.now()));
+  };
+  const auto question = at_deadline([known] { known(duration::zero()); });
   host_->tree().tell(core_.failure_release(reply.kind, std::nullopt, -1),
-                     [self = shared_from_this(), reply](duration closed_for) {
-                       self->soon([self, reply, closed_for] {
-                         attempt_result x{reply.kind, std::nullopt, false, -1, closed_for};
-                         self->step(self->core_.on_failure(x, self->of_.time.now()));
-                       });
+                     [self = shared_from_this(), question, known](duration closed_for) {
+                       if (self->question_ != question) return;
+                       ++self->question_;
+                       self->soon([known, closed_for] { known(closed_for); });
                      });
+}
+
+/// Begins a question to an actor that ends by `over` at the deadline. @returns Its number.
+std::uint64_t patron::at_deadline(std::function<void()> over) {
+  const auto number = ++question_;
+  const auto left = std::max(duration::zero(), duration{deadline_ - of_.time.now()});
+  after(left, [this, number, over = std::move(over)] {
+    if (question_ != number) return;
+    ++question_;
+    over();
+  });
+  return number;
 }
 
 } // namespace echelon::simulation

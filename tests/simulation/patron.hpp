@@ -50,6 +50,7 @@ private:
   void wait(const policy::wait_turn& x);
   void attempt_begins(const policy::start_attempt& x);
   void attempt_ended(std::uint64_t number, const upstream_reply& reply);
+  std::uint64_t at_deadline(std::function<void()> over);
   /// Later, at this process, if it still is and this is not over.
   void after(duration d, std::function<void()> what);
   void soon(std::function<void()> what) { after(duration::zero(), std::move(what)); }
@@ -63,7 +64,8 @@ private:
   duration slept_;                    ///< Of its process: before it began, then while it ran.
   std::array<time_point, 6> asked_{}; ///< By level: when what is held there was asked for.
   policy::dispatch core_;
-  std::uint64_t turn_ = 0; ///< Of the wait that runs; answers to others are late.
+  std::uint64_t turn_ = 0;     ///< Of the wait that runs; answers to others are late.
+  std::uint64_t question_ = 0; ///< The same, of an ask.
   std::uint32_t steps_ = 0;
   bool paid_ = false, over_ = false, answered_ = false;
   std::string doing_;
