@@ -85,12 +85,21 @@ private:
     caf::actor office;
   };
   struct rebuild {
-    std::set<std::string> waiting; ///< Nodes whose answer is missing.
+    std::vector<messages::member> members; ///< Who is asked.
+    std::set<std::string> waiting;         ///< Those whose answer is missing.
     std::map<policy::path_id, messages::actor_holdings> known;
     std::map<std::uint32_t, messages::lost_gateway> lost; ///< By tag.
     std::uint64_t unknown = 0; ///< Holds of which nobody knows more than that there are.
     time_point asked{};
     std::uint64_t round = 0; ///< Of questions, in which it was asked for first.
+
+    void ask(const std::vector<messages::member>& all) {
+      members = all;
+      waiting.clear();
+      for (const auto& m : all)
+        waiting.insert(m.node);
+      asked = {};
+    }
   };
   struct handed {
     messages::member to;

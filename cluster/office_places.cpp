@@ -65,14 +65,16 @@ void office_state::take_view(const messages::view& x) {
     return t != nullptr && t->owner && t->is == standing::rebuilding;
   };
   std::erase_if(rebuilds_, [&](const auto& entry) { return !rebuilt_here(entry); });
+  const auto all_stay = [&x](const auto& list) {
+    return std::all_of(list.begin(), list.end(), [&](const auto& m) { return has_member(x, m); });
+  };
+  // Who answered did not speak of those that are lost only now: all are asked again.
   for (auto& [key, r] : rebuilds_)
-    std::erase_if(r.waiting, [&](const auto& node) { return find_member(x, node) == nullptr; });
+    if (!all_stay(r.members)) r.ask(x.members);
   renew_known();
   settle();
   // Whatever is on its way to nodes that are out, or waits where nobody is any more, starts again.
-  const bool all_stay = std::all_of(x.before.begin(), x.before.end(),
-                                    [&](const auto& m) { return has_member(x, m); });
-  if (!all_stay) setup_.tree->expire(now());
+  if (!all_stay(x.before)) setup_.tree->expire(now());
   setup_.tree->wake_all();
   arrived();
 }
@@ -229,8 +231,7 @@ void office_state::ask_around() {
     auto& r = i->second;
     if (fresh) {
       r.round = rounds_ = round;
-      for (const auto& m : core_->current().members)
-        r.waiting.insert(m.node);
+      r.ask(core_->current().members);
     }
     if (!fresh && now() - r.asked < 300ms) continue;
     r.asked = now();
@@ -316,11 +317,20 @@ void office_state::answer_holdings(const messages::ask_holdings& x) {
 
 void office_state::take_holdings(const messages::tell_holdings& x) {
   const auto i = rebuilds_.find(x.key);
-  if (i == rebuilds_.end() || i->second.waiting.erase(x.from.node) == 0) return;
+  if (i == rebuilds_.end() || i->second.waiting.count(x.from.node) == 0) return;
+  // One of the view before counts as well, but does not know who is lost since then.
+  if (x.view == core_->current().id) i->second.waiting.erase(x.from.node);
   for (const auto& a : x.actors) {
     auto& to = i->second.known[a.actor];
-    to.holds.insert(to.holds.end(), a.holds.begin(), a.holds.end());
-    to.started.insert(to.started.end(), a.started.begin(), a.started.end());
+    for (const auto id : a.holds)
+      if (std::find(to.holds.begin(), to.holds.end(), id) == to.holds.end()) to.holds.push_back(id);
+    // Those of an answer before; one request may have started twice.
+    const auto known = static_cast<std::ptrdiff_t>(to.started.size());
+    for (const auto& s : a.started) {
+      const auto end = to.started.begin() + known;
+      if (std::none_of(to.started.begin(), end, [&](const auto& y) { return y.id == s.id; }))
+        to.started.push_back(s);
+    }
     to.breakers.insert(to.breakers.end(), a.breakers.begin(), a.breakers.end());
     to.terms.insert(to.terms.end(), a.terms.begin(), a.terms.end());
   }
