@@ -97,19 +97,19 @@ asio::awaitable<std::optional<Result>> answer_by(std::chrono::steady_clock::time
   auto answer = slot->take();
   if (answer) co_return answer;
   auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer& clock = timer();
+  asio::steady_timer& own = timer();
   // Emptied when we wait no more: the timer may have another use by the time it is read.
-  const auto waiting = std::make_shared<asio::steady_timer*>(&clock);
+  const auto waiting = std::make_shared<asio::steady_timer*>(&own);
   const auto wake = [executor, waiting] {
     asio::post(executor, [waiting] {
       if (*waiting != nullptr) (*waiting)->cancel();
     });
   };
   if (!left() && slot->wait(wake)) {
-    clock.expires_at(limit);
+    own.expires_at(limit);
     boost::system::error_code ignored;
     do {
-      co_await clock.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      co_await own.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
       answer = slot->take();
     } while (!answer && !left() && std::chrono::steady_clock::now() < limit);
   }
