@@ -53,10 +53,8 @@ bool office_state::members_differ() const {
 void office_state::take_view(const messages::view& x) {
   // Whoever was out must not go on with what it had; others have counted it as used.
   const auto& own = core_->settings().self;
-  const auto in = [&](const auto& list) {
-    return std::find(list.begin(), list.end(), own) != list.end();
-  };
-  if (!in(x.before) || !in(x.members)) setup_.tree->inside().leases->drop_all(now());
+  if (!is_among(x.before, own) || !is_among(x.members, own))
+    setup_.tree->inside().leases->drop_all(now());
   tenures_->change(x, keys_, now());
   setup_.map->set_view(x);
   std::erase_if(fenced_, [&](const auto& entry) { return !has_member(x, entry.first); });
