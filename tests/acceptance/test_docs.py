@@ -109,6 +109,19 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", x.lower()).replace(" ", "-") for x in heads}
 
 
+class Waits(unittest.TestCase):
+    def test_what_waits_prints_nothing_before_its_time(self):
+        """How often a condition is looked at is a matter of the machine: it may print something when it holds, and only then."""
+        seen = 0
+        for page in PAGES:
+            for command in [c for block in FENCE.findall(page.read_text()) for c, _ in steps(block)]:
+                for condition in re.findall(r"\buntil (.*?); do ", command):
+                    seen += 1
+                    last = condition.split("|")[-1].strip()
+                    self.assertRegex(last, r"^(curl -sf|grep -[qv]|grep [^-]) ?", f"{page.name}: {command}")
+        self.assertGreater(seen, 10)
+
+
 class Links(unittest.TestCase):
     def test_every_link_leads_to_a_file_and_a_heading(self):
         for page in [*PAGES, *ROOT.glob("docs/decisions/*.md")]:
