@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.parse
 
 from harness import client, steps
@@ -65,13 +66,23 @@ class Prometheus(Case):
                          "price": {"input_per_mtok": 1, "output_per_mtok": 1}}}
         return self.serve(models=models, cluster={"node": "a", "listen": "127.0.0.1:0"}, every={"timeout": 20}, **changes)
 
+    def wait_in_line(self, router, upstream):
+        """Two requests, of which one waits for the other's permit."""
+        answered = threading.Event()
+        self.addCleanup(answered.set)
+        upstream.play(steps.when(answered, steps.either()))
+        replies = client.later(lambda: client.at_once(2, lambda _: router.chat()))
+        self.assertTrue(client.until(lambda: '\nechelon_queue_length{actor="model/m2"} 1' in router.get("/metrics").body.decode(), 15))
+        answered.set()
+        for reply in replies():
+            self.assertOk(reply)
+
     def test_every_metric_of_the_list_is_there_with_its_labels(self):
         self.upstream(steps.error(503))
-        self.upstream(steps.after(0.2, steps.either()))
+        u = self.upstream(steps.either())
         router = self.everything(breaker={"failure_threshold": 1, "recovery_time": 120})
         self.assertEqual(router.chat(stream=True).content(), "ok")
-        for reply in client.at_once(2, lambda _: router.chat()):
-            self.assertOk(reply)
+        self.wait_in_line(router, u)
         text = router.get("/metrics").body.decode()
         for series in ('echelon_build_info{version="', 'echelon_requests_total{status="200",target="g"} 3', 'echelon_requests_in_flight 0',
                        'echelon_attempts_total{model="m1",outcome="server_error"} 1', 'echelon_attempts_total{model="m2",outcome="ok"} 3',
@@ -90,14 +101,12 @@ class Prometheus(Case):
 
     def test_it_scrapes_and_the_rules_and_panels_find_their_series(self):
         self.upstream(steps.error(503))
-        self.upstream(steps.after(0.2, steps.either()))
+        u = self.upstream(steps.either())
         router = self.everything(breaker={"failure_threshold": 1, "recovery_time": 120})
         self.start(router)
         self.assertOk(router.chat())
         self.assertEqual(router.chat(stream=True).content(), "ok")
-        replies = client.at_once(2, lambda _: router.chat())
-        for reply in replies:
-            self.assertOk(reply)
+        self.wait_in_line(router, u)
         self.assertTrue(client.until(lambda: self.query('up{job="echelon"} == 1'), 30))
         self.assertTrue(client.until(lambda: self.query('echelon_breaker_state{actor="model/m1"} == 2'), 30))
         self.assertTrue(client.until(lambda: self.query('echelon_fallbacks_total{cause!=""} >= 1'), 30))
