@@ -13,14 +13,17 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = ROOT / "build/release/cli/echelon"
+# What is measured: the profiled build where there is one.
+PRESET = "profiled" if (ROOT / "build/profiled/trained").exists() else "release"
+BINARY = ROOT / f"build/{PRESET}/cli/echelon"
 
 
 def release(as_it_is):
-    """Builds the release binary, unless it is to be taken as it is."""
+    """Builds the binary, unless it is to be taken as it is."""
     if not as_it_is:
         subprocess.run([ROOT / "scripts/setup", "--bench"], check=True)
-        subprocess.run([ROOT / "scripts/build", "release", "echelon"], check=True, stdout=sys.stderr)
+        subprocess.run([ROOT / "scripts/build", PRESET, "echelon"], check=True, stdout=sys.stderr)
+    print(f"bench: {BINARY.relative_to(ROOT)}", file=sys.stderr)
 
 
 def free_ports(count):

@@ -1,14 +1,18 @@
 """`echelon bench`: what it sends, what it measures, and what it says when something fails."""
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import tempfile
 import threading
+import unittest
 
 from harness import client, steps
 from harness.case import Case, main
 from harness.router import BINARY, run
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def bench(url, *args, code=0, target="g"):
@@ -183,6 +187,15 @@ class Failures(Case):
                 done = run("bench", "g", *args)
                 self.assertEqual(done.returncode, 2, done)
                 self.assertIn(text, done.stderr)
+
+
+class Training(unittest.TestCase):
+    def test_the_load_that_a_profiled_build_is_compiled_for_is_answered(self):
+        done = subprocess.run([ROOT / "scripts/train", pathlib.Path(BINARY).resolve(), "0.2"], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done)
+        counts = re.findall(r"^requests +\d+: (\d+) went well, (\d+) failed", done.stdout, re.M)
+        self.assertEqual(len(counts), 6, done.stdout)
+        self.assertTrue(all(int(good) > 0 and failed == "0" for good, failed in counts), done.stdout)
 
 
 if __name__ == "__main__":
