@@ -18,7 +18,7 @@ PRESET = "profiled" if (ROOT / "build/profiled/trained").exists() else "release"
 BINARY = ROOT / f"build/{PRESET}/cli/echelon"
 
 
-def release(as_it_is):
+def build(as_it_is):
     """Builds the binary, unless it is to be taken as it is."""
     if not as_it_is:
         subprocess.run([ROOT / "scripts/setup", "--bench"], check=True)

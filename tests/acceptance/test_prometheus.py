@@ -72,7 +72,7 @@ class Prometheus(Case):
         self.addCleanup(answered.set)
         upstream.play(steps.when(answered, steps.either()))
         replies = client.later(lambda: client.at_once(2, lambda _: router.chat()))
-        self.assertTrue(client.until(lambda: '\nechelon_queue_length{actor="model/m2"} 1' in router.get("/metrics").body.decode(), 15))
+        self.assertTrue(client.until(lambda: router.waiting("model/m2") == 1, 15))
         answered.set()
         for reply in replies():
             self.assertOk(reply)
